@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import uuid_utils
+from bench.store_at_rest import Silent
 
 from tracker.domain.lifecycle import new_event
 from tracker.domain.times import timestamp
@@ -26,16 +27,6 @@ _FIRST = 1_700_000_000 * MICROS
 _SPACING = 30 * MICROS
 NEEDLE = "needle-in-the-haystack"
 """The source of exactly one event."""
-
-
-class _Silent:
-    """Observes nothing."""
-
-    def committed(self, seconds: float, changes: int) -> None:
-        """Ignore a commit."""
-
-    def queued(self, changes: int) -> None:
-        """Ignore the queue."""
 
 
 def believable(number: int) -> Iterator[event_pb.Event]:
@@ -64,7 +55,7 @@ def believable(number: int) -> Iterator[event_pb.Event]:
 
 async def fill(database: Path, number: int) -> tuple[str, str, float]:
     """Store events in a file; return the id of one, the source of exactly one, and the seconds that took."""
-    store = SqliteStore(database, _Silent())
+    store = SqliteStore(database, Silent())
     await store.open()
     try:
         return await fill_store(store, number)

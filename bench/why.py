@@ -29,8 +29,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench.events import _Silent
 from bench.postmortems import placed
+from bench.store_at_rest import Silent
 
 from tracker.config.settings import Settings
 from tracker.demo.incidents import Scale, history
@@ -99,7 +99,7 @@ class Judged:
 async def judged(made: History, later: int = 0) -> Sequence[Judged]:
     """Return the incidents of a history, as of some minutes after what is usual."""
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder, "tracker.db"), _Silent())
+        store = SqliteStore(Path(folder, "tracker.db"), Silent())
         await store.open()
         try:
             events = [*made.events()]

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from tracker.cli.main import app
-from tracker.cli.options import moment_option
+from tracker.cli.time_options import read_moment
 from tracker.config import ConfigurationError, load
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse
@@ -253,7 +253,7 @@ def test_a_second_has_as_many_decimals_wherever_it_is_written(decimals: int) -> 
     read: Sequence[tuple[Callable[[], int | None], int, type[Exception]]] = (
         (in_body, micros, TrackerError),
         (in_time_query, micros, QueryError),
-        (lambda: micros_of(moment_option(text)), micros, typer.BadParameter),
+        (lambda: micros_of(read_moment(text)), micros, typer.BadParameter),
         (lambda: period(text, "")[0], second, TrackerError),
     )
     for read_one, wanted, error in read:

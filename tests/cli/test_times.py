@@ -12,8 +12,8 @@ from protobuf.wkt import Timestamp
 
 from tracker.cli.local_time import local_zone
 from tracker.cli.main import app
-from tracker.cli.options import moment_option
 from tracker.cli.printing import shown_time
+from tracker.cli.time_options import read_moment
 from tracker.time_text import read_zone
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_times_are_read_and_shown_in_the_zone_of_this_machine_in_whatever_form_i
 ) -> None:
     monkeypatch.setenv("TZ", zone if isinstance(zone, str) else zone(tmp_path))
     local, moment = times[0], datetime.fromisoformat(times[1])
-    assert moment_option(local) == moment
+    assert read_moment(local) == moment
     assert shown_time(Timestamp.from_datetime(moment)).startswith(local.replace("T", " "))
     assert local_zone().key.startswith(key)
     assert read_zone(local_zone().key) is not None

@@ -10,8 +10,9 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.exits import DENIED, NOT_YET
-from tracker.cli.options import RecordApi, duration_option, moment_option, names_of
+from tracker.cli.options import RecordApi, names_of
 from tracker.cli.printing import echo, say, shown_time
+from tracker.cli.time_options import duration_option, moment_option, timestamp
 
 if TYPE_CHECKING:
     from tracker.client.connection import Connection
@@ -48,7 +49,7 @@ def can_deploy(  # noqa: PLR0913  # one for each option
     ] = "",
     at: Annotated[
         datetime | None,
-        typer.Option(parser=moment_option, metavar="TIME", help="Another time to ask for.  [default: now]"),
+        moment_option("Another time to ask for.  [default: now]"),
     ] = None,
     wait: Annotated[timedelta | None, duration_option("How long to wait, if the answer is not yet.")] = None,
     api: RecordApi,
@@ -60,8 +61,6 @@ def can_deploy(  # noqa: PLR0913  # one for each option
 
     Example: tracker can-deploy --service shop --environment production --version 1.4.2 --wait 30m
     """
-    from protobuf.wkt import Timestamp
-
     from tracker.client.rpcs import CHECK_DEPLOYMENT
 
     request = CHECK_DEPLOYMENT.request(
@@ -69,7 +68,7 @@ def can_deploy(  # noqa: PLR0913  # one for each option
         environment=environment,
         version=version,
         event_id=event,
-        at=None if at is None else Timestamp.from_datetime(at),
+        at=timestamp(at),
     )
     with api.connected() as connection:
         answer = checked(connection, request, timedelta() if wait is None else wait)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
-from tracker.cli.options import moment_option, number_option
+from tracker.cli.options import number_option
 from tracker.cli.printing import echo, shown_progress
 from tracker.cli.server import settings_options
+from tracker.cli.time_options import moment_option
 from tracker.config import Configuration
 from tracker.time_text import micros_of
 
@@ -180,9 +181,7 @@ def demo(
     seed: Annotated[int, number_option("Seed of the random numbers.")] = 1,
     until: Annotated[
         datetime | None,
-        typer.Option(
-            parser=moment_option, metavar="TIME", help="When the past ends.  [default: the last full minute]"
-        ),
+        moment_option("When the past ends.  [default: the last full minute]"),
     ] = None,
     days: Annotated[
         int | None,

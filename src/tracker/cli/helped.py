@@ -86,6 +86,12 @@ class Options(NamedTuple):
     make: Callable[[Mapping[str, Any]], object]
 
 
+def options_of(fields: Callable[..., object]) -> Options:
+    """Return the options that the parameters of a class declare; their value is an object of it."""
+    parameters = inspect.signature(fields, eval_str=True).parameters.values()
+    return Options([*parameters], lambda given: fields(**given))
+
+
 def made(
     function: Callable[..., None],
     name: str,

@@ -8,10 +8,8 @@ import os
 import re
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -24,9 +22,7 @@ from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.helped import HelpedGroup, Options, made
-from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Output, console
-from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
 
 if TYPE_CHECKING:
     from protobuf import DescEnum
@@ -121,36 +117,6 @@ def word_of(*words: str) -> Callable[[str], str]:
         return text
 
     return parsed
-
-
-def duration_option(help_: str) -> object:
-    """Return an option that takes a duration."""
-    return typer.Option(parser=_duration, metavar="DURATION", help=help_)
-
-
-def moment_option(text: str) -> datetime:
-    """Return the moment that an option names, in the time zone of this machine unless it names one."""
-    return datetime_of(_interval(text).low)
-
-
-def end_option(text: str) -> datetime:
-    """Return the last second of the time that an option names: a day ends before midnight."""
-    return datetime_of(_interval(text).high - 1).replace(microsecond=0)
-
-
-def _duration(text: str) -> timedelta:
-    found = read_timedelta(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"expected {DURATION}, got {text!r}{hint(text)}")
-    return found
-
-
-def _interval(text: str) -> Interval:
-    found = Clock(time.time_ns() // 1_000, local_zone()).read(text)
-    if found is None:
-        expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
-        raise typer.BadParameter(f"expected {expected}, got {text!r}{hint(text)}")
-    return found
 
 
 def _server(context: typer.Context, text: str) -> str:
@@ -300,8 +266,10 @@ Who = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required without a terminal.")]
 
 
-def confirm_deletion(what: str, title: Callable[[], str]) -> None:
-    """Ask for confirmation to delete something; the command ends without it."""
+def confirm_deletion(yes: Yes, what: str, title: Callable[[], str]) -> None:
+    """Ask for confirmation to delete something, unless `yes` gives it; the command ends without it."""
+    if yes:
+        return
     if not sys.stdin.isatty():
         raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
     question = f"Delete {title()!r} for good? [y/N]: "

@@ -21,9 +21,10 @@ import typer
 
 from tracker.cli.exits import INTERRUPTED, WRONG_SETTING, CommandError
 from tracker.cli.helped import Options
-from tracker.cli.options import duration_option, option, output_option
+from tracker.cli.options import option, output_option
 from tracker.cli.printing import Output, print_document, say
 from tracker.cli.tables import line_printer
+from tracker.cli.time_options import duration_option
 from tracker.config import CONFIG_VARIABLE, Configuration, ConfigurationError, ineffective_variables, load
 from tracker.config.settings import SETTINGS
 

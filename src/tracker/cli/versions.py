@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import completing
-from tracker.cli.options import ListApi, end_option
+from tracker.cli.options import ListApi
 from tracker.cli.tables import Column, Table
+from tracker.cli.time_options import end_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,12 +48,10 @@ def versions(  # noqa: PLR0913  # one for each option
             metavar="NAME", autocompletion=completing.values_of("environment"), help="What runs in it alone."
         ),
     ] = "",
-    as_of: Annotated[
-        datetime | None, typer.Option(parser=end_option, metavar="TIME", help="What ran at a moment past.")
-    ] = None,
+    as_of: Annotated[datetime | None, end_option("What ran at a moment past.")] = None,
     compared_with: Annotated[
         datetime | None,
-        typer.Option(parser=end_option, metavar="TIME", help="What differs from another moment."),
+        end_option("What differs from another moment."),
     ] = None,
     environments: Annotated[
         tuple[str, str] | None,

@@ -72,7 +72,6 @@ class _Alert:
 
     fingerprint: str
     fires: bool
-    starts: Timestamp | None
     ends: Timestamp | None
     title: str
     incident: event_pb.EventAttributes
@@ -183,4 +182,4 @@ def _alert(content: Mapping[str, Any], *, uncertain: bool) -> _Alert:
         next(filter(None, told), ""),
     )
     incident.message = shortened(message)
-    return _Alert(fingerprint, fires, starts, ends, title, incident, content)
+    return _Alert(fingerprint, fires, ends, title, incident, content)

@@ -27,11 +27,6 @@ def only_reads(method: DescMethod) -> bool:
     return method.idempotency is MethodOptions.IdempotencyLevel.NO_SIDE_EFFECTS
 
 
-def is_idempotent(method: DescMethod) -> bool:
-    """Return whether calls of an RPC that are the same have the effect of one, by themselves."""
-    return method.idempotency is MethodOptions.IdempotencyLevel.IDEMPOTENT
-
-
 @cache
 def is_always_served(method: DescMethod) -> bool:
     """Return whether an RPC is served even where the memory for unsent answers is in use."""

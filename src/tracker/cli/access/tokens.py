@@ -11,9 +11,10 @@ import typer
 from tracker.cli import completing
 from tracker.cli.exits import TOKEN_TABLE, USAGE, CommandError
 from tracker.cli.helped import client_group
-from tracker.cli.options import ListApi, RecordApi, command_of, duration_option
+from tracker.cli.options import ListApi, RecordApi, command_of
 from tracker.cli.printing import echo, say, shown_time
 from tracker.cli.tables import Column, Table
+from tracker.cli.time_options import duration, duration_option
 from tracker.permissions import OPEN_PERMISSIONS, Permission, read_permissions
 
 if TYPE_CHECKING:
@@ -152,14 +153,12 @@ def rotate(
 
     Example: tracker token rotate $id --overlap 1h
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import ROTATE_API_KEY
     from tracker.pb import auth_pb
 
     request = ROTATE_API_KEY.request(
         id=_whole_id(api, id_),
-        overlap=None if overlap is None else Duration.from_timedelta(overlap),
+        overlap=duration(overlap),
         expires_at=_expiry(expires),
     )
     answer = api.call(ROTATE_API_KEY, request)

@@ -13,19 +13,10 @@ import typer
 
 from tracker.cli.exits import AUDIT_TABLE, FAILED, USAGE, CommandError
 from tracker.cli.helped import client_group
-from tracker.cli.options import (
-    ListApi,
-    RecordApi,
-    Server,
-    Yes,
-    command_of,
-    confirm_deletion,
-    end_option,
-    moment_option,
-    number_option,
-)
+from tracker.cli.options import ListApi, RecordApi, Server, Yes, command_of, confirm_deletion, number_option
 from tracker.cli.printing import Output, echo, print_each, print_json, say
 from tracker.cli.tables import Column, Table
+from tracker.cli.time_options import end_option, moment_option, timestamp
 
 if TYPE_CHECKING:
     from tracker.cli.printing import Cell
@@ -38,11 +29,9 @@ _PAGE = 1_000
 
 _Moment = Annotated[
     datetime | None,
-    typer.Option(parser=moment_option, metavar="TIME", help="Earliest time, such as 2h (ago)."),
+    moment_option("Earliest time, such as 2h (ago)."),
 ]
-_End = Annotated[
-    datetime | None, typer.Option(parser=end_option, metavar="TIME", help="Latest time, such as yesterday.")
-]
+_End = Annotated[datetime | None, end_option("Latest time, such as yesterday.")]
 
 
 @command("list")
@@ -68,16 +57,14 @@ def list_(  # noqa: PLR0913  # one for each option
 
     Example: tracker audit list --record lock --since 7d
     """
-    from protobuf.wkt import Timestamp
-
     from tracker.client.rpcs import LIST_AUDIT_ENTRIES
 
     request = LIST_AUDIT_ENTRIES.request(
         record=record,
         record_id=id_,
         mentions=mentions,
-        since=None if since is None else Timestamp.from_datetime(since),
-        until=None if until is None else Timestamp.from_datetime(until),
+        since=timestamp(since),
+        until=timestamp(until),
         newest_first=True,
         limit=limit,
     )
@@ -198,8 +185,7 @@ def erase(
     text = sys.stdin.readline().rstrip("\n") if value == "-" else value
     if not text:
         raise CommandError("nothing to erase was given", USAGE)
-    if not yes:
-        confirm_deletion("value", lambda: text)
+    confirm_deletion(yes, "value", lambda: text)
     answer = api.call(ERASE_AUDIT_VALUE, ERASE_AUDIT_VALUE.request(value=text))
     echo(f"erased from {answer.entries} entries")
 

@@ -266,8 +266,7 @@ def delete(name: Name, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     """Delete an entry permanently; entries that name it stay as they are."""
     from tracker.client.rpcs import DELETE_CATALOG
 
-    if not yes:
-        confirm_deletion("entry", lambda: name)
+    confirm_deletion(yes, "entry", lambda: name)
     answer = api.call(DELETE_CATALOG, DELETE_CATALOG.request(name=name, who=who))
     api.show(answer, lambda: echo(f"deleted {answer.name}"))
 

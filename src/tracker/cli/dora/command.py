@@ -10,8 +10,9 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import ListApi, end_option, moment_option, names_of, word_of
+from tracker.cli.options import ListApi, names_of, word_of
 from tracker.cli.printing import Output, say
+from tracker.cli.time_options import end_option, moment_option
 
 if TYPE_CHECKING:
     from tracker.cli.calls import Api
@@ -66,11 +67,9 @@ def dora(  # noqa: PLR0913  # one for each option
     ] = "",
     since: Annotated[
         datetime | None,
-        typer.Option(parser=moment_option, metavar="TIME", help="Beginning.  [default: three months ago]"),
+        moment_option("Beginning.  [default: three months ago]"),
     ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(parser=end_option, metavar="TIME", help="End.  [default: now]")
-    ] = None,
+    until: Annotated[datetime | None, end_option("End.  [default: now]")] = None,
     events: Annotated[
         str,
         typer.Option(

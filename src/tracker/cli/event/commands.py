@@ -136,8 +136,7 @@ def delete(id_: EventId, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
         event = api.call(GET_EVENT, GET_EVENT.request(id=id_)).event
         return event.title if event is not None else ""
 
-    if not yes:
-        confirm_deletion("event", title)
+    confirm_deletion(yes, "event", title)
     answer = api.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_, who=who))
     api.show(answer, lambda: echo(f"deleted {answer.id}"))
 

@@ -14,8 +14,9 @@ from tracker.cli import completing
 from tracker.cli.completing import quoted
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.helped import Options
-from tracker.cli.options import choice_option, label, labels_option, moment_option, names_of, option
+from tracker.cli.options import choice_option, label, labels_option, names_of, option
 from tracker.cli.short_ids import whole_event_id
+from tracker.cli.time_options import moment_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -95,9 +96,7 @@ def _declared(field: EventField) -> object:
             return Annotated[bool, typer.Option(name, help=help_)]
         case "time":
             help_ = f"{help_.removesuffix('.')}: 2h (ago), +2h, today, 2026-01-31T12:30."
-            return Annotated[
-                datetime | None, typer.Option(name, parser=moment_option, metavar="TIME", help=help_)
-            ]
+            return Annotated[datetime | None, moment_option(help_, name)]
         case "texts" | "pairs" as kind:
             if kind == "pairs":
                 return Annotated[

@@ -7,14 +7,13 @@ from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import ListApi, end_option, moment_option, number_option
+from tracker.cli.options import ListApi, number_option
 from tracker.cli.printing import echo
 from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
+from tracker.cli.time_options import end_option, moment_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,13 +107,11 @@ def overlaps(  # noqa: PLR0913  # one for each option
     *,
     from_: Annotated[
         datetime | None,
-        typer.Option(
-            "--from", parser=moment_option, metavar="TIME", help="Start of the period.  [default: 24h, ago]"
-        ),
+        moment_option("Start of the period.  [default: 24h, ago]", "--from"),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=end_option, metavar="TIME", help="End of the period.  [default: +24h]"),
+        end_option("End of the period.  [default: +24h]"),
     ] = None,
     by: Annotated[list[str] | None, by_option("Field to compare by", _BY)] = None,
     limit: Annotated[

@@ -14,18 +14,10 @@ from tracker.cli.exits import FREEZE_TABLE
 from tracker.cli.freeze.options import FreezeFields, freeze_options
 from tracker.cli.helped import client_group
 from tracker.cli.named import only_named
-from tracker.cli.options import (
-    ListApi,
-    RecordApi,
-    Who,
-    Yes,
-    command_of,
-    confirm_deletion,
-    moment_option,
-    number_option,
-)
+from tracker.cli.options import ListApi, RecordApi, Who, Yes, command_of, confirm_deletion, number_option
 from tracker.cli.printing import echo, print_record, say, shown_time
 from tracker.cli.tables import Column, Table
+from tracker.cli.time_options import moment_option, timestamp
 
 if TYPE_CHECKING:
     from tracker.cli.calls import Api
@@ -113,11 +105,11 @@ def upcoming(  # noqa: PLR0913  # one for each option
     environment: Environment = "",
     since: Annotated[
         datetime | None,
-        typer.Option(parser=moment_option, metavar="TIME", help="From when on.  [default: now]"),
+        moment_option("From when on.  [default: now]"),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=moment_option, metavar="TIME", help="Until when.  [default: 30 days later]"),
+        moment_option("Until when.  [default: 30 days later]"),
     ] = None,
     limit: Annotated[int, number_option("How many to print.", "--limit", "-n", least=1, most=10_000)] = 1_000,
     api: ListApi,
@@ -126,15 +118,13 @@ def upcoming(  # noqa: PLR0913  # one for each option
 
     Example: tracker freeze upcoming --service shop --environment production --until +90d
     """
-    from protobuf.wkt import Timestamp
-
     from tracker.client.rpcs import LIST_FREEZE_OCCURRENCES
 
     request = LIST_FREEZE_OCCURRENCES.request(
         service=service,
         environment=environment,
-        since=None if since is None else Timestamp.from_datetime(since),
-        until=None if until is None else Timestamp.from_datetime(until),
+        since=timestamp(since),
+        until=timestamp(until),
         limit=limit,
     )
     answer = api.call(LIST_FREEZE_OCCURRENCES, request)
@@ -190,8 +180,7 @@ def delete(window: Window, *, yes: Yes = False, api: RecordApi) -> None:
     from tracker.client.rpcs import DELETE_FREEZE_WINDOW
 
     found = _found(api, window)
-    if not yes:
-        confirm_deletion("freeze window", lambda: found.title)
+    confirm_deletion(yes, "freeze window", lambda: found.title)
     answer = api.call(DELETE_FREEZE_WINDOW, DELETE_FREEZE_WINDOW.request(id=found.id))
     api.show(answer, lambda: echo(f"deleted the freeze window {found.title}"))
 

@@ -27,9 +27,10 @@ from tracker.cli.lock.options import (
     token_to_acquire,
 )
 from tracker.cli.lock.shown import LOCKS, print_lock
-from tracker.cli.options import ListApi, LockTokenApi, RecordApi, Server, Who, command_of, duration_option
+from tracker.cli.options import ListApi, LockTokenApi, RecordApi, Server, Who, command_of
 from tracker.cli.printing import echo, json_of
 from tracker.cli.short_ids import whole_lock_id
+from tracker.cli.time_options import duration, duration_option
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
 command = partial(command_of, app, codes=LOCK_TABLE)
@@ -84,14 +85,11 @@ def renew(
 
     Do so after every third of its ttl. An expired lease can't be renewed.
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import RENEW_LOCK
     from tracker.pb import lock_pb
 
-    length = None if ttl is None else Duration.from_timedelta(ttl)
     request = RENEW_LOCK.request(
-        id=whole_lock_id(api, id_), lock_token=given_token(token, token_file), ttl=length
+        id=whole_lock_id(api, id_), lock_token=given_token(token, token_file), ttl=duration(ttl)
     )
     answer = api.call(RENEW_LOCK, request)
     api.show(answer, lambda: print_lock(answer.lock or lock_pb.Lock()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +12,10 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.helped import Options
-from tracker.cli.options import Who, duration_option, label, labels_option, names_of
+from tracker.cli.helped import options_of
+from tracker.cli.options import Who, label, labels_option, names_of
 from tracker.cli.short_ids import whole_event_id
+from tracker.cli.time_options import duration, duration_option
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
@@ -103,8 +103,6 @@ class LockOptions:
 
     def request(self, api: Api, ttl: timedelta | None, token: str) -> lock_pb.CreateLockRequest:
         """Return the request that takes the lock."""
-        from protobuf.wkt import Duration
-
         from tracker.pb import lock_pb
 
         return lock_pb.CreateLockRequest(
@@ -115,19 +113,13 @@ class LockOptions:
             reason=self.reason,
             labels=dict(map(label, self.label or ())),
             event_id=whole_event_id(api, self.event_id),
-            ttl=None if ttl is None else Duration.from_timedelta(ttl),
-            lock_delay=None if self.lock_delay is None else Duration.from_timedelta(self.lock_delay),
+            ttl=duration(ttl),
+            lock_delay=duration(self.lock_delay),
             lock_token=token,
         )
 
 
-LockToTake = Annotated[
-    LockOptions,
-    Options(
-        list(inspect.signature(LockOptions, eval_str=True).parameters.values()),
-        lambda given: LockOptions(**given),
-    ),
-]
+LockToTake = Annotated[LockOptions, options_of(LockOptions)]
 
 
 @dataclass(frozen=True, slots=True)

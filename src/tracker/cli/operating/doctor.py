@@ -14,10 +14,11 @@ import typer
 
 from tracker.cli.exits import CommandError
 from tracker.cli.operating.options import BackupPlace, OtherServer, TokenFile, lenient_settings
-from tracker.cli.options import duration_option, output_option
+from tracker.cli.options import output_option
 from tracker.cli.printing import Output, print_document, terminal_width
 from tracker.cli.server import require_access_control
 from tracker.cli.tables import line_printer
+from tracker.cli.time_options import duration_option
 from tracker.config import Configuration
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import typer
 
 from tracker.cli.calls import Api
 from tracker.cli.exits import UNREACHABLE, USAGE, CommandError
-from tracker.cli.options import api_options, duration_option
+from tracker.cli.options import api_options
 from tracker.cli.printing import Output, echo, print_document, print_json, terminal_width
 from tracker.cli.tables import Column, line_printer, print_rows
+from tracker.cli.time_options import duration_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,9 +12,10 @@ from tracker.cli import completing
 from tracker.cli.exits import RETENTION_TABLE
 from tracker.cli.helped import client_group
 from tracker.cli.named import only_named
-from tracker.cli.options import ListApi, RecordApi, Yes, command_of, confirm_deletion, duration_option
+from tracker.cli.options import ListApi, RecordApi, Yes, command_of, confirm_deletion
 from tracker.cli.printing import echo, print_record, say, shown_progress, shown_time
 from tracker.cli.tables import Column, Table
+from tracker.cli.time_options import duration, duration_option
 
 if TYPE_CHECKING:
     from tracker.cli.calls import Api
@@ -70,14 +71,12 @@ def create(  # noqa: PLR0913  # one for each option
 
     Example: tracker retention create drifts --keep 90d --query type:drift --export
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import CREATE_RETENTION_POLICY
 
     request = CREATE_RETENTION_POLICY.request(
         name=name,
         query=query or "",
-        keep_for=Duration.from_timedelta(keep),
+        keep_for=duration(keep),
         export=bool(export),
         active=bool(active),
     )
@@ -112,8 +111,6 @@ def edit(  # noqa: PLR0913  # one for each option
 
     Example: tracker retention edit drifts --keep 30d --on
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import UPDATE_RETENTION_POLICY
 
     old = _found(api, policy)
@@ -121,7 +118,7 @@ def edit(  # noqa: PLR0913  # one for each option
         id=old.id,
         name=old.name if name is None else name,
         query=old.query if query is None else query,
-        keep_for=old.keep_for if keep is None else Duration.from_timedelta(keep),
+        keep_for=old.keep_for if keep is None else duration(keep),
         export=old.export if export is None else export,
         active=old.active if active is None else active,
     )
@@ -138,8 +135,7 @@ def delete(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
     from tracker.client.rpcs import DELETE_RETENTION_POLICY
 
     found = _found(api, policy)
-    if not yes:
-        confirm_deletion("retention policy", lambda: found.name)
+    confirm_deletion(yes, "retention policy", lambda: found.name)
     answer = api.call(DELETE_RETENTION_POLICY, DELETE_RETENTION_POLICY.request(id=found.id))
     api.show(answer, lambda: echo(f"deleted the retention policy {found.name}"))
 
@@ -163,16 +159,12 @@ def preview(
 
     Example: tracker retention preview --keep 90d --query type:drift
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import PREVIEW_RETENTION
 
     if policy is not None:
         request = PREVIEW_RETENTION.request(id=_found(api, policy).id)
     else:
-        request = PREVIEW_RETENTION.request(
-            query=query or "", keep_for=None if keep is None else Duration.from_timedelta(keep)
-        )
+        request = PREVIEW_RETENTION.request(query=query or "", keep_for=duration(keep))
     answer = api.call(PREVIEW_RETENTION, request)
     api.show(answer, lambda: _print_preview(answer))
 
@@ -193,7 +185,7 @@ def run(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
         expected = api.call(PREVIEW_RETENTION, PREVIEW_RETENTION.request(id=found.id))
         due = expected.due - expected.held
         if due:
-            confirm_deletion("events", lambda: f"{due:,} events older than {_age(found)}")
+            confirm_deletion(yes, "events", lambda: f"{due:,} events older than {_age(found)}")
     deleted = skipped = 0
     files: list[str] = []
     token = ""

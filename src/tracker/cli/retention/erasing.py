@@ -36,8 +36,7 @@ def erase(
     """
     from tracker.client.rpcs import ERASE_PERSON
 
-    if not dry_run and not yes:
-        confirm_deletion("person", lambda: ", ".join(values))
+    confirm_deletion(yes or dry_run, "person", lambda: ", ".join(values))
     request = ERASE_PERSON.request(values=values, replacement=replacement, dry_run=dry_run)
     with api.connected() as connection:
         answer = connection.call(ERASE_PERSON, request, timeout=_SECONDS)

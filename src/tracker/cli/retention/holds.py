@@ -82,8 +82,7 @@ def release(
 
     known = api.call(LIST_LEGAL_HOLDS, LIST_LEGAL_HOLDS.request()).holds
     found = only_named(known, hold, lambda each: each.name, one="hold", several="holds have the name")
-    if not yes:
-        confirm_deletion("legal hold", lambda: found.name)
+    confirm_deletion(yes, "legal hold", lambda: found.name)
     answer = api.call(RELEASE_LEGAL_HOLD, RELEASE_LEGAL_HOLD.request(id=found.id))
     api.show(answer, lambda: echo(f"released the legal hold {found.name}"))
 

@@ -18,28 +18,19 @@ from tracker.cli.options import (
     choice_option,
     command_of,
     confirm_deletion,
-    duration_option,
-    end_option,
-    moment_option,
     number_option,
 )
 from tracker.cli.printing import echo
 from tracker.cli.tables import Table
+from tracker.cli.time_options import duration, duration_option, end_option, moment_option, timestamp
 from tracker.cli.webhook.options import (
     BotToken,
     Changes,
-    Channel,
-    DigestAt,
     Format,
-    GroupBy,
-    GroupFor,
     Name,
+    NotificationOptions,
     Query,
-    QuietHours,
-    Template,
-    TimeZone,
     given,
-    notification,
 )
 from tracker.cli.webhook.shown import (
     DELIVERIES,
@@ -72,13 +63,7 @@ def create(  # noqa: PLR0913  # one for each option
     change: Changes = None,
     format_: Format = None,
     bot_token: BotToken = None,
-    channel: Channel = None,
-    template: Template = None,
-    quiet_hours: QuietHours = None,
-    digest_at: DigestAt = None,
-    time_zone: TimeZone = None,
-    group_by: GroupBy = None,
-    group_for: GroupFor = None,
+    notification: NotificationOptions,
     ed25519: Annotated[
         bool, typer.Option("--ed25519", help="Sign with a key pair, so that the receiver has no secret.")
     ] = False,
@@ -101,18 +86,10 @@ def create(  # noqa: PLR0913  # one for each option
             "changes": list(change or ()),
             "format": format_ or "WEBHOOK_FORMAT_UNSPECIFIED",
             "signature": "ed25519" if ed25519 else "hmac",
-            "token": (bot_token or "") if channel else "",
+            "token": (bot_token or "") if notification.channel else "",
         }
     )
-    request.notification = notification(
-        channel=channel,
-        template=template,
-        quiet_hours=quiet_hours,
-        digest_at=digest_at,
-        time_zone=time_zone,
-        group_by=group_by,
-        group_for=group_for,
-    )
+    request.notification = notification.onto(None)
     answer = api.call(CREATE_WEBHOOK, request)
     api.show(answer, lambda: print_secret("created", answer.webhook, answer.secret))
 
@@ -143,13 +120,7 @@ def update(  # noqa: PLR0913  # one for each option
     change: Changes = None,
     format_: Format = None,
     bot_token: BotToken = None,
-    channel: Channel = None,
-    template: Template = None,
-    quiet_hours: QuietHours = None,
-    digest_at: DigestAt = None,
-    time_zone: TimeZone = None,
-    group_by: GroupBy = None,
-    group_for: GroupFor = None,
+    notification: NotificationOptions,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether changes are sent.")
     ] = None,
@@ -164,6 +135,7 @@ def update(  # noqa: PLR0913  # one for each option
     from tracker.client.rpcs import UPDATE_WEBHOOK
 
     old = _found(api, webhook)
+    told = notification.onto(old.notification)
     request = UPDATE_WEBHOOK.request(
         id=old.id,
         name=old.name if name is None else name,
@@ -172,17 +144,8 @@ def update(  # noqa: PLR0913  # one for each option
         changes=old.changes if change is None else UPDATE_WEBHOOK.of({"changes": list(change)}).changes,
         format=old.format if format_ is None else UPDATE_WEBHOOK.of({"format": format_}).format,
         disabled=old.disabled if enabled is None else not enabled,
-        token=(bot_token or "") if channel or (old.notification and old.notification.channel) else "",
-        notification=notification(
-            old.notification,
-            channel=channel,
-            template=template,
-            quiet_hours=quiet_hours,
-            digest_at=digest_at,
-            time_zone=time_zone,
-            group_by=group_by,
-            group_for=group_for,
-        ),
+        token=(bot_token or "") if told.channel else "",
+        notification=told,
     )
     answer = api.call(UPDATE_WEBHOOK, request)
     api.show(answer, lambda: print_webhook(answer.webhook or old))
@@ -204,13 +167,9 @@ def rotate(
 
     Example: tracker webhook rotate pager --overlap 1h
     """
-    from protobuf.wkt import Duration
-
     from tracker.client.rpcs import ROTATE_WEBHOOK_SECRET
 
-    request = ROTATE_WEBHOOK_SECRET.request(
-        id=_found(api, webhook).id, overlap=None if overlap is None else Duration.from_timedelta(overlap)
-    )
+    request = ROTATE_WEBHOOK_SECRET.request(id=_found(api, webhook).id, overlap=duration(overlap))
     answer = api.call(ROTATE_WEBHOOK_SECRET, request)
     api.show(answer, lambda: print_secret("replaced the secret of", answer.webhook, answer.secret))
 
@@ -221,8 +180,7 @@ def delete(webhook: Name, *, yes: Yes = False, api: RecordApi) -> None:
     from tracker.client.rpcs import DELETE_WEBHOOK
 
     found = _found(api, webhook)
-    if not yes:
-        confirm_deletion("webhook", lambda: found.name)
+    confirm_deletion(yes, "webhook", lambda: found.name)
     answer = api.call(DELETE_WEBHOOK, DELETE_WEBHOOK.request(id=found.id))
     api.show(answer, lambda: echo(f"deleted the webhook {found.name}"))
 
@@ -277,13 +235,11 @@ def replay(
     *,
     since: Annotated[
         datetime | None,
-        typer.Option(
-            parser=moment_option, metavar="TIME", help="About changes since then, such as 2h (ago)."
-        ),
+        moment_option("About changes since then, such as 2h (ago)."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=end_option, metavar="TIME", help="About changes until then, such as yesterday."),
+        end_option("About changes until then, such as yesterday."),
     ] = None,
     api: RecordApi,
 ) -> None:
@@ -291,15 +247,13 @@ def replay(
 
     Example: tracker webhook replay pager --since 2h
     """
-    from protobuf.wkt import Timestamp
-
     from tracker.client.rpcs import REPLAY_WEBHOOK_DELIVERIES
 
     request = REPLAY_WEBHOOK_DELIVERIES.request(
         id=_found(api, webhook).id,
         delivery_ids=delivery or [],
-        since=None if since is None else Timestamp.from_datetime(since),
-        until=None if until is None else Timestamp.from_datetime(until),
+        since=timestamp(since),
+        until=timestamp(until),
     )
     answer = api.call(REPLAY_WEBHOOK_DELIVERIES, request)
     api.show(answer, lambda: echo(f"{answer.count} messages are sent again"))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracker.cli import completing
-from tracker.cli.options import choice_option, duration_option
+from tracker.cli.helped import options_of
+from tracker.cli.options import choice_option
+from tracker.cli.time_options import duration, duration_option
 
 if TYPE_CHECKING:
     from tracker.pb import webhook_pb
@@ -46,57 +49,68 @@ BotToken = Annotated[
         help="Token of a bot of Slack, xoxb-..., which posts to a channel; the URL is https://slack.com/api.",
     ),
 ]
-Channel = Annotated[
-    str | None,
-    typer.Option(metavar="CHANNEL", help="Channel of Slack that the bot posts to, such as C012345."),
-]
-Template = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help="Text for people, such as `{{ event.title }} is {{ event.status }}`."),
-]
-QuietHours = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FROM-UNTIL",
-        help="Times of day in which nobody is told, such as 22:00-07:00; later all at once.",
-    ),
-]
-DigestAt = Annotated[
-    str | None,
-    typer.Option(metavar="HH:MM", help="Time of day at which all of a day is told at once, such as 09:00."),
-]
-TimeZone = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ZONE", help="Time zone of these times, such as Europe/Paris; else that of the server."
-    ),
-]
-GroupBy = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FIELD",
-        help="Field, such as environment: events with the same value are one thread; may be repeated.",
-    ),
-]
-GroupFor = Annotated[
-    timedelta | None,
-    duration_option("How long after a message the next one is in the same thread, such as 6h."),
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """How people are told; each field is an option, None where the option is not given."""
+
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="CHANNEL", help="Channel of Slack that the bot posts to, such as C012345."),
+    ] = None
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Text for people, such as `{{ event.title }} is {{ event.status }}`."
+        ),
+    ] = None
+    quiet_hours: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FROM-UNTIL",
+            help="Times of day in which nobody is told, such as 22:00-07:00; later all at once.",
+        ),
+    ] = None
+    digest_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HH:MM", help="Time of day at which all of a day is told at once, such as 09:00."
+        ),
+    ] = None
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE", help="Time zone of these times, such as Europe/Paris; else that of the server."
+        ),
+    ] = None
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Field, such as environment: events with the same value are one thread; may be repeated.",
+        ),
+    ] = None
+    group_for: Annotated[
+        timedelta | None,
+        duration_option("How long after a message the next one is in the same thread, such as 6h."),
+    ] = None
+
+    def onto(self, old: webhook_pb.Notification | None) -> webhook_pb.Notification:
+        """Return how people are told from now on: as the options say, else as before."""
+        from tracker.pb import webhook_pb
+
+        how = webhook_pb.Notification() if old is None else old
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                setattr(how, field.name, duration(value) if isinstance(value, timedelta) else value)
+        return how
+
+
+NotificationOptions = Annotated[Notification, options_of(Notification)]
 
 
 def given(url: str) -> str:
     """Return an address; `-` stands for a line of standard input, which no list of processes shows."""
     return sys.stdin.readline().strip() if url == "-" else url
-
-
-def notification(old: webhook_pb.Notification | None = None, **options: Any) -> webhook_pb.Notification:  # noqa: ANN401 - values of several options
-    """Return how people are told: as options say, else as before."""
-    from protobuf.wkt import Duration
-
-    from tracker.pb import webhook_pb
-
-    how = webhook_pb.Notification() if old is None else old
-    for name, value in options.items():
-        if value is not None:
-            setattr(how, name, Duration.from_timedelta(value) if isinstance(value, timedelta) else value)
-    return how

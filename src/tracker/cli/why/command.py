@@ -10,10 +10,11 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import ListApi, Who, end_option, number_option
+from tracker.cli.options import ListApi, Who, number_option
 from tracker.cli.printing import echo
 from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
+from tracker.cli.time_options import end_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ def why(  # noqa: PLR0913  # one for each option
     ] = False,
     as_of: Annotated[
         datetime | None,
-        typer.Option(parser=end_option, metavar="TIME", help="Leave out what is known since a moment."),
+        end_option("Leave out what is known since a moment."),
     ] = None,
     limit: Annotated[
         int, number_option("Changes to print, 1 to 1000.", "--limit", "-n", least=1, most=1_000)

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import event_time
-from tracker.domain.query.fields import BY_NAME
+from tracker.domain.query.fields import TYPE
 from tracker.domain.query.text import to_text
 from tracker.domain.retention import due_before, due_filter, new_hold, new_policy, updated_policy
 from tracker.domain.times import duration_micros, timestamp
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tracker.services.retention.sweeper import RetentionSweeper
     from tracker.stores.base import Store
 
-_TYPE: Final = BY_NAME["type"]
 _LEAST_AGE: Final = 86_400 * MICROS
 _SAMPLE: Final = 10
 _SAMPLE_BYTES: Final = 2**20
@@ -105,9 +104,9 @@ class RetentionService:
         answer = retention_pb.PreviewRetentionResponse(due=due, held=due, due_before=timestamp(before))
         if where is None:
             return answer
-        free, tallies = await self._events.count_by(where, [_TYPE], len(event_pb.Type))
+        free, tallies = await self._events.count_by(where, [TYPE], len(event_pb.Type))
         answer.held = max(0, due - free)
-        answer.types = {_type_name(each.value): each.events for each in tallies[0]}
+        answer.types = {TYPE.choice_name(int(each.value)): each.events for each in tallies[0]}
         page = Page(_SAMPLE, total=Total(free), bytes=_SAMPLE_BYTES)
         answer.events = [*(await self._events.find(where, page, oldest_first=True)).records]
         newest = (await self._events.find(where, Page(1, total=Total(free)))).records
@@ -208,13 +207,6 @@ def _check_age(age: Duration | None) -> None:
     """Refuse to keep events for less than a day: whoever reads them once a day would miss some."""
     if age is not None and duration_micros(age) < _LEAST_AGE:
         raise invalid(FieldViolation("keep_for", "expected at least a day, such as 34560000s"))
-
-
-def _type_name(value: str | int) -> str:
-    try:
-        return str(event_pb.Type(int(value)).name)
-    except ValueError:
-        return str(value)
 
 
 def _not_found(policy_id: str) -> TrackerError:

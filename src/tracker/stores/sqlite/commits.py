@@ -57,12 +57,7 @@ class SqliteCommits:
         return await self._reader.read(lambda db: [Commit(*row) for row in db.execute(sql, values)])
 
     async def forget(self, before: int) -> None:
-        def step(db: apsw.Connection) -> int:
-            db.execute(_FORGET, (before, _FORGOTTEN_AT_ONCE))
-            return db.changes()
-
-        while await self._writer.change(step):
-            pass
+        await self._writer.change_in_steps(_FORGET, (before, _FORGOTTEN_AT_ONCE))
 
 
 def add(db: apsw.Connection, commit: Commit) -> None:

@@ -95,12 +95,7 @@ class SqliteIntakes:
         await self._writer.change(lambda db: db.execute(sql, (json.dumps([*ids]),)))
 
     async def forget(self, before: int) -> None:
-        def step(db: apsw.Connection) -> int:
-            db.execute(_FORGET, (before, _FORGOTTEN_AT_ONCE))
-            return db.changes()
-
-        while await self._writer.change(step):
-            pass
+        await self._writer.change_in_steps(_FORGET, (before, _FORGOTTEN_AT_ONCE))
 
 
 def add_tally(db: apsw.Connection, tally: Tally) -> None:

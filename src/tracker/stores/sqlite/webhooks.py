@@ -161,12 +161,7 @@ class SqliteWebhooks:
         return await self._writer.change(step)
 
     async def forget(self, before: int) -> None:
-        def step(db: apsw.Connection) -> int:
-            db.execute(_FORGET, (before, _FORGOTTEN_AT_ONCE))
-            return db.changes()
-
-        while await self._writer.change(step):
-            pass
+        await self._writer.change_in_steps(_FORGET, (before, _FORGOTTEN_AT_ONCE))
 
 
 def add(db: apsw.Connection, stored: StoredWebhookDocument) -> None:

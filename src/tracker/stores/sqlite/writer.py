@@ -127,6 +127,20 @@ class Writer:
             self._loop.call_soon(self._next)
         return cast("T", await change.done)
 
+    async def change_in_steps(self, sql: str, values: tuple[int, ...]) -> None:
+        """Execute a statement until it changes no row, each time as a change of its own.
+
+        Raises:
+            TrackerError: Nothing can be changed now.
+        """
+
+        def step(db: apsw.Connection) -> int:
+            db.execute(sql, values)
+            return db.changes()
+
+        while await self.change(step):
+            pass
+
     def checkpoint_soon(self) -> None:
         """Have the write-ahead log checkpointed after the current transaction; called in a change."""
         self._log.end_soon()
