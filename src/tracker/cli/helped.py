@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections import UserDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import typer
@@ -54,6 +55,8 @@ class HelpedGroup(TyperGroup):
     """Commands, without the options of typer that install its own scripts for completion."""
 
     commands: Commands
+    sections: Mapping[str, Iterable[str]] = MappingProxyType({})
+    """Names of the commands under each heading of the help; without any, they have one heading."""
 
     def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401  # as above
         super().__init__(**kwargs)
@@ -63,6 +66,20 @@ class HelpedGroup(TyperGroup):
         """Return the options that precede a command."""
         scripts = ("install_completion", "show_completion")
         return [each for each in super().get_params(ctx) if each.name not in scripts]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  # of private classes of typer
+        """Write what each command does, under the headings."""
+        names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        width = max(map(len, names))
+        for heading, section in (self.sections or {"Commands": names}).items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), self.commands[name].get_short_help_str())
+                        for name in section
+                        if name in names
+                    ]
+                )
 
     def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  # as above
         """Return the first sentence of the help."""

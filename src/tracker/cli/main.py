@@ -77,48 +77,63 @@ def _group(module: str) -> Maker:
     return imported
 
 
-_COMMANDS: Mapping[str, Maker] = {
-    "serv": _command("server:serve"),
-    "serve": _command("server:serve", hidden=True),
-    "config": _command("server:config"),
-    "stats": _command("stats:stats", STATS_TABLE),
-    "why": _command("why.command:why", STATS_TABLE),
-    "versions": _command("versions:versions", STATS_TABLE),
-    "dora": _command("dora.command:dora", STATS_TABLE),
-    "run": _command("run.command:run", RUN_TABLE, context_settings={"allow_interspersed_args": False}),
-    "can-deploy": _command("can_deploy:can_deploy", GATE_TABLE),
-    "export": _command("archive.commands:export", ARCHIVE_TABLE),
-    "import": _command("archive.commands:import_", ARCHIVE_TABLE),
-    "mcp": _command("mcp:mcp"),
-    "erase": _command("retention.erasing:erase", RETENTION_TABLE),
-    "login": _command("access.login:login", ACCESS_TABLE),
-    "logout": _command("access.login:logout", ACCESS_TABLE),
-    "whoami": _command("access.login:whoami", ACCESS_TABLE),
-    "backup": _command("copying:backup"),
-    "restore": _command("copying:restore"),
-    "migrate": _command("copying:migrate"),
-    "compact": _command("copying:compact"),
-    "demo": _command("copying:demo"),
-    "healthcheck": _command("server:healthcheck"),
-    "doctor": _command("operating.doctor:doctor", DOCTOR_TABLE),
-    "top": _command("operating.top:top", STATS_TABLE),
-    "support-bundle": _command("operating.bundle:support_bundle"),
-    "completion": partial(made, completion),
-    "version": partial(made, version),
-    "event": _group("event.commands"),
-    "lock": _group("lock.commands"),
-    "catalog": _group("catalog.commands"),
-    "freeze": _group("freeze.commands"),
-    "intake": _group("intake.commands"),
-    "retention": _group("retention.commands"),
-    "hold": _group("retention.holds"),
-    "session": _group("access.sessions"),
-    "token": _group("access.tokens"),
-    "audit": _group("audit.commands"),
-    "view": _group("view"),
-    "webhook": _group("webhook.commands"),
-    "terraform": _group("terraform.commands"),
+_SECTIONS: Mapping[str, Mapping[str, Maker]] = {
+    "Record and coordinate": {
+        "event": _group("event.commands"),
+        "run": _command("run.command:run", RUN_TABLE, context_settings={"allow_interspersed_args": False}),
+        "lock": _group("lock.commands"),
+        "freeze": _group("freeze.commands"),
+        "catalog": _group("catalog.commands"),
+    },
+    "Ask": {
+        "why": _command("why.command:why", STATS_TABLE),
+        "can-deploy": _command("can_deploy:can_deploy", GATE_TABLE),
+        "versions": _command("versions:versions", STATS_TABLE),
+        "dora": _command("dora.command:dora", STATS_TABLE),
+        "stats": _command("stats:stats", STATS_TABLE),
+    },
+    "Connect": {
+        "webhook": _group("webhook.commands"),
+        "intake": _group("intake.commands"),
+        "terraform": _group("terraform.commands"),
+        "mcp": _command("mcp:mcp"),
+        "view": _group("view"),
+    },
+    "Keep, move and delete": {
+        "export": _command("archive.commands:export", ARCHIVE_TABLE),
+        "import": _command("archive.commands:import_", ARCHIVE_TABLE),
+        "retention": _group("retention.commands"),
+        "hold": _group("retention.holds"),
+        "erase": _command("retention.erasing:erase", RETENTION_TABLE),
+    },
+    "Access": {
+        "login": _command("access.login:login", ACCESS_TABLE),
+        "logout": _command("access.login:logout", ACCESS_TABLE),
+        "whoami": _command("access.login:whoami", ACCESS_TABLE),
+        "session": _group("access.sessions"),
+        "token": _group("access.tokens"),
+        "audit": _group("audit.commands"),
+    },
+    "Operate": {
+        "serv": _command("server:serve"),
+        "serve": _command("server:serve", hidden=True),
+        "config": _command("server:config"),
+        "demo": _command("copying:demo"),
+        "doctor": _command("operating.doctor:doctor", DOCTOR_TABLE),
+        "top": _command("operating.top:top", STATS_TABLE),
+        "healthcheck": _command("server:healthcheck"),
+        "support-bundle": _command("operating.bundle:support_bundle"),
+        "backup": _command("copying:backup"),
+        "restore": _command("copying:restore"),
+        "migrate": _command("copying:migrate"),
+        "compact": _command("copying:compact"),
+    },
+    "Other": {
+        "completion": partial(made, completion),
+        "version": partial(made, version),
+    },
 }
+"""Commands by name, under the headings of the help."""
 LOCAL = frozenset(
     (
         *("backup", "compact", "completion", "config", "demo", "healthcheck", "migrate", "restore"),
@@ -161,7 +176,9 @@ def _options(
 
 
 app: HelpedGroup = get_command(_before)  # type: ignore[assignment]  # of the class that it was given
-app.commands.update(_COMMANDS)
+for _names in _SECTIONS.values():
+    app.commands.update(_names)
+app.sections = _SECTIONS
 
 _WRONG = 2
 """Exit code of typer for a wrong command line."""
