@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ import pytest
 import structlog
 from tests.behaviour.servers import metrics
 from tests.clients import http_client
-from tests.intakes.programs import node, script
+from tests.intakes.programs import node, run, script
 from tests.patience import PATIENCE
 
 from tracker.app import App
@@ -100,6 +101,26 @@ async def test_the_client_sends_events_and_metrics_are_counted(
         ):
             assert f'tracker_dogstatsd_messages_total{{kind="{each}"}} {number}.0' in counted
     assert not path.exists()
+
+
+ONE_LINERS = {
+    "bash": 'echo -n "_e{${#title},${#text}}:$title|$text|#env:prod,service:cart" > /dev/udp/127.0.0.1/$1',
+    "nc": 'echo -n "_e{${#title},${#text}}:$title|$text|#env:prod,service:cart" | nc -u -w0 127.0.0.1 $1',
+}
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("program", ONE_LINERS)
+async def test_a_line_of_a_shell_sends_an_event(settings: Settings, program: str, locale: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here, so that its one-liner is NOT tested")
+    line = f'title="Déployé | 1.2"; text="über alles"; {ONE_LINERS[program]}'
+    async with starting(settings, "udp://127.0.0.1:0") as app:
+        assert app.dogstatsd is not None
+        await run("bash", "-c", line, "bash", str(app.dogstatsd.port), LC_ALL=locale)
+        (event,) = await events_of(app, 1)
+        assert (event["title"], event["attributes"]["message"]) == ("Déployé | 1.2", "über alles")
+        assert {"service": "cart", "environment": "production"}.items() <= event["attributes"].items()
 
 
 async def test_a_burst_of_datagrams_is_recorded_or_counted(settings: Settings) -> None:

@@ -5,17 +5,17 @@ https://docs.newrelic.com/docs/data-apis/ingest-apis/event-api/introduction-even
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import orjson
 
 from tracker.api.calls.endpoint import Limits
-from tracker.api.http_exchange import json_response
+from tracker.api.http_exchange import HttpResponse, json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.events import metadata_of
 from tracker.domain.times import timestamp
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Timestamp
 
-    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.intakes.recorder import Recorder
     from tracker.services.context import Call
@@ -66,6 +65,11 @@ _FIELDS: Final = {
 _TITLES: Final = ("title", "summary")
 _MESSAGES: Final = ("message", "description")
 _NO_TAGS: Final = {"eventType", "timestamp", "accountId", *_TITLES, *_MESSAGES}
+_NAMED: Final = b"newrelic:"
+"""How the bytes of the id of an application begin; its name follows."""
+_LONGEST_ID: Final = 2_000
+"""Digits of the id of the longest name."""
+_JSON: Final = ("content-type", "application/json")
 _SECONDS: Final = 10**11
 """Times from which on they are milliseconds: as such, it is one of 1973."""
 _LATEST: Final = LATEST // MICROS * 1000
@@ -123,7 +127,7 @@ class NewRelicEvents:
         given = optional(json_object(request.body), "deployment", dict)
         if given is None:
             raise refused("deployment", "expected an object")
-        asked = deployment_request(given, request.captures[0])
+        asked = deployment_request(given, _application(request.captures[0]))
         event = await self._recorder.create(asked, call, given)
         shown = {
             name: text(given, name) for name in ("revision", "changelog", "description", "user", "timestamp")
@@ -133,9 +137,20 @@ class NewRelicEvents:
 
 
 async def _applications(request: HttpRequest, _call: Call) -> HttpResponse:
-    """Answer a client that asks for the id of an application: that is its name, as a path has it."""
-    name = parameters(request.query).get("filter[name]", "")
-    return json_response({"applications": [{"id": quote(name, safe=""), "name": name}] if name else []})
+    """Answer a client that asks for the id of an application by its name: any has one."""
+    name = parameters(request.query).get("filter[name]", "")[:LONGEST]
+    found = [{"id": int.from_bytes(_NAMED + name.encode(), "big"), "name": name}] if name else []
+    return HttpResponse(json.dumps({"applications": found}).encode(), (_JSON,))
+
+
+def _application(given: str) -> str:
+    """Return the name of an application, given its name, or its id: that which it was told, or any other."""
+    if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_ID:
+        number = int(given)
+        written = number.to_bytes(number.bit_length() // 8 + 1, "big").lstrip(b"\0")
+        if written.startswith(_NAMED):
+            return written.removeprefix(_NAMED).decode(errors="replace")
+    return given
 
 
 def event_request(content: object) -> event_pb.CreateEventRequest:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from tests.intakes.programs import node, script
+from tests.intakes.programs import node, run, script
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx2
     from tests.certificates import Authority
 
@@ -114,6 +116,25 @@ async def test_a_post_is_refused_as_a_whole_for_its_key_size_or_form(
         headers = {"api-key": secret, "content-encoding": coding}
         assert (await http.post(PATH, content=content, headers=headers)).status_code == status
     assert await events(http, key) == {}
+
+
+async def test_newrelic_admin_records_a_deployment(
+    url: str, http: httpx2.AsyncClient, key: str, authority: Authority, tmp_path: Path
+) -> None:
+    _, host, port = url.replace("//", "").split(":")
+    (tmp_path / "newrelic.ini").write_text("[newrelic]\napp_name = Shop / Kasse ü?\n", "utf-8")
+    given = {"HOST": host, "PORT": port, "API_KEY": key, "CA_BUNDLE_PATH": str(authority.file)}
+    environ = {f"NEW_RELIC_{name}": value for name, value in given.items()}
+    for revision in ("1.2", "1.3"):
+        marker = (str(tmp_path / "newrelic.ini"), "At last", revision, "faster", "ana")
+        await run("newrelic-admin", "record-deploy", *marker, code=0, **environ)
+    found = await events(http, key)
+    wanted = {"type": "deployment", "service": "Shop / Kasse ü?", "version": "1.3", "owner": "ana"}
+    assert wanted.items() <= found["Deployed 1.3"].items()
+    assert (found["Deployed 1.2"]["message"], len(found)) == ("At last\n\nfaster", 2)
+    answer = await http.get("/v2/applications.json", headers={"x-api-key": key})
+    assert answer.json() == {"applications": []}
+    assert (await http.get("/v2/applications.json?filter[name]=a")).status_code == 401
 
 
 @SQLITE
