@@ -172,6 +172,11 @@ def test_a_one_liner_of_a_shell_and_malformed_datagrams() -> None:
         "Hello",
         {"shell": "true"},
     )
+    (event,) = parse(b"_e{1,1}:a|b|t:ERROR|p:urgent").events
+    assert (event.attributes is not None and event.attributes.status.name) == "error"
+    (event,) = parse(b"_e{1,1}:a|b|t:odd|p:Low").events
+    assert event.attributes is not None
+    assert (int(event.attributes.status), event.attributes.priority.name) == (0, "P5")
     for datagram in (
         b"_e{1,1}:ab|c",
         b"_e{99999,1}:a|b",

@@ -125,6 +125,10 @@ ASSESSMENT = {
         "organization_name": "shop",
     },
 }
+PLAN = run("run:completed", "2026-03-01T09:01:00Z", run_status="planned_and_finished") | {
+    "run_id": "run-0",
+    "run_created_at": "2026-03-01T09:00:00Z",
+}
 VERIFICATION = {
     "run_id": None,
     "notifications": [{"trigger": "verification", "message": "m", "run_status": None}],
@@ -229,6 +233,7 @@ CASES = [
             (run("run:applying", "2026-03-01T10:01:00Z"), "recorded"),
             (run("run:completed", "2026-03-01T10:03:00Z"), "recorded"),
             (run("run:applying", "2026-03-01T10:01:00Z"), "stale"),
+            (PLAN, "recorded"),
             (ASSESSMENT, "recorded"),
             (ASSESSMENT | {"trigger": "workspace:auto_destroy_reminder"}, "unsupported trigger"),
             (run("run:thinking", "2026-03-01T10:01:00Z"), "unsupported trigger"),
@@ -240,6 +245,7 @@ CASES = [
                 "180s",
                 {"status": "success", "service": "cart", "environment": "production", "owner": "ada"},
             ),
+            ("Terraform run in cart-prod", "60s", {"status": "close", "service": "cart"}),
         ],
     ),
     Case(
@@ -301,6 +307,7 @@ CASES = [
                 "recorded",
             ),
             (pod("3", "Scheduled", "Normal"), "unsupported reason"),
+            ({"kind": "List", "items": []}, "no events"),
         ],
         [
             (
@@ -319,6 +326,7 @@ CASES = [
             (build("FINALIZED", "SUCCESS", duration=90_000), "recorded"),
             (build("STARTED"), "stale"),
             (build("RELAXED"), "unsupported phase"),
+            (build("COMPLETED", "ABORTED", number=17, duration=5, timestamp=1772355600000), "recorded"),
         ],
         [
             (
@@ -331,7 +339,8 @@ CASES = [
                     "version": "1.2",
                     "owner": "ada",
                 },
-            )
+            ),
+            ("cart #17", "0.005s", {"status": "close", "type": "deployment"}),
         ],
     ),
 ]

@@ -45,7 +45,7 @@ _ENDS: Final = {"finished": _Status.success, "resolved": _Status.close, "closed"
 _OUTCOMES: Final = {
     "success": _Status.success,
     "pass": _Status.success,
-    "cancel": _Status.done,
+    "cancel": _Status.close,
     "error": _Status.error,
     "failure": _Status.failure,
     "fail": _Status.failure,

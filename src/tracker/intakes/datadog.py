@@ -53,14 +53,16 @@ _LATEST: Final = LATEST // MICROS
 _MARKDOWN: Final = "%%%"
 """What is before and after a text in Markdown."""
 
-_STATUSES: Final = {
+STATUSES: Final = {
     **{name: event_pb.Status[name] for name in ("error", "warning", "success", "snapshot", "user_update")},
     "recommendation": event_pb.Status.recommandation,
     "info": event_pb.Status(0),
 }
-ALERT_TYPES: Final = {status: name for name, status in _STATUSES.items()} | {event_pb.Status.failure: "error"}
+"""Statuses for types of alerts."""
+ALERT_TYPES: Final = {status: name for name, status in STATUSES.items()} | {event_pb.Status.failure: "error"}
 """The types of alerts for statuses; the others are `info`."""
-_PRIORITIES: Final = {"low": event_pb.Priority.P5, "normal": event_pb.Priority(0)}
+PRIORITIES: Final = {"low": event_pb.Priority.P5, "normal": event_pb.Priority(0)}
+"""Priorities for those of Datadog."""
 _LABELS: Final = ("host", "device_name", "aggregation_key")
 
 
@@ -165,8 +167,8 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     attributes.source = attributes.source[:LONGEST] or "datadog"
     attributes.service = attributes.service or text(content, "service")[:LONGEST] or "unknown"
     attributes.type = attributes.type or event_pb.Type.operation
-    attributes.status = attributes.status or _chosen(content, "alert_type", _STATUSES, "info")
-    attributes.priority = attributes.priority or _chosen(content, "priority", _PRIORITIES, "normal")
+    attributes.status = attributes.status or _chosen(content, "alert_type", STATUSES, "info")
+    attributes.priority = attributes.priority or _chosen(content, "priority", PRIORITIES, "normal")
     attributes.owner = attributes.owner or text(content, "handle")[:LONGEST]
     happened = optional(content, "date_happened", int)
     if happened is not None:
@@ -186,7 +188,7 @@ def _label(content: Mapping[str, Any], name: str) -> str:
 
 
 def _chosen(content: Mapping[str, Any], name: str, choices: Mapping[str, E], usual: str) -> E:
-    word = text(content, name) or usual
+    word = text(content, name).lower() or usual
     if word not in choices:
         raise refused(name, f"expected one of {', '.join(choices)}")
     return choices[word]
@@ -199,7 +201,7 @@ def _wanted(given: Mapping[str, str]) -> Sequence[Node]:
     if sources := [each.strip() for each in given.get("sources", "").split(",") if each.strip()]:
         parts.append(one_of(SOURCE, sources))
     if priority := given.get("priority"):
-        if priority not in _PRIORITIES:
+        if priority not in PRIORITIES:
             raise refused("priority", "expected normal or low")
         low = one_of(BY_NAME["priority"], (event_pb.Priority.P5,))
         parts.append(low if priority == "low" else Not(low))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.errors import TrackerError
-from tracker.intakes.datadog import event_request
+from tracker.intakes.datadog import PRIORITIES, STATUSES, event_request
 
 if TYPE_CHECKING:
     from tracker.pb import event_pb
@@ -27,6 +27,8 @@ _FIELDS: Final = {
     "s": "source_type_name",
     "t": "alert_type",
 }
+_CHOICES: Final = {"p": PRIORITIES, "t": STATUSES}
+"""The values of fields that have one of a few: nobody would hear that an event was refused for another."""
 _ENCODINGS: Final = (("utf-8", 1), ("utf-16-le", 2), ("utf-32-le", 4))
 """Encodings, and the bytes of a unit that lengths may count."""
 _SEPARATOR = "|"
@@ -106,7 +108,9 @@ def _take(split: _Split, events: list[event_pb.CreateEventRequest]) -> str:
         if part.startswith("#"):
             content["tags"] = part[1:].split(",")
         elif part[1:2] == ":" and part[0] in _FIELDS and len(part) > len("d:"):
-            content[_FIELDS[part[0]]] = part[2:]
+            name, value = part[0], part[2:]
+            if name not in _CHOICES or value.lower() in _CHOICES[name]:
+                content[_FIELDS[name]] = value
     try:
         if "date_happened" in content:
             content["date_happened"] = int(str(content["date_happened"]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tracker.api.routes import ForeignTerms, HttpRoute, unknown_path
+from tracker.api.routes import ForeignTerms, HttpRoute
+from tracker.errors import Reason, TrackerError
 from tracker.intakes.integrations import Record, record
 from tracker.intakes.mapping import selected
-from tracker.intakes.requests import access_token, json_value, refused
+from tracker.intakes.requests import LONGEST, access_token, json_value, refused
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 
@@ -42,7 +43,8 @@ class Generic:
         sender = request.captures[0]
         rules = self._recorder.mappings().rules.get(sender)
         if rules is None:
-            raise unknown_path()
+            problem = f"no sender {sender[:LONGEST]} is known: the mapping has no table [{sender[:LONGEST]}]"
+            raise TrackerError(Reason.UNKNOWN_PATH, problem)
         content: object = json_value(request.body)
         parts = [content]
         if rules.each is not None:

@@ -35,6 +35,7 @@ _STATES: Final = {
     "pending": _Status.start,
     "queued": _Status.start,
     "in_progress": _Status.in_progress,
+    "waiting": _Status.waiting_approval,
     "success": _Status.success,
     "failure": _Status.failure,
     "error": _Status.error,
@@ -45,6 +46,7 @@ _CONCLUSIONS: Final = {
     "failure": _Status.failure,
     "timed_out": _Status.failure,
     "startup_failure": _Status.failure,
+    "cancelled": _Status.close,
 }
 
 

@@ -32,7 +32,7 @@ _DEPLOYMENTS: Final = {
     "running": _Status.start,
     "success": _Status.success,
     "failed": _Status.failure,
-    "canceled": _Status.done,
+    "canceled": _Status.close,
     "blocked": _Status.waiting_approval,
     "rejected": _Status.close,
 }
@@ -45,7 +45,7 @@ _PIPELINES: Final = {
     "running": _Status.in_progress,
     "success": _Status.success,
     "failed": _Status.failure,
-    "canceled": _Status.done,
+    "canceled": _Status.close,
     "skipped": _Status.done,
     "manual": _Status.waiting_approval,
 }

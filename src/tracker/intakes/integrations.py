@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from tracker.api.http_exchange import json_response
-from tracker.api.routes import ForeignTerms, HttpRoute, unknown_path
+from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.commits import Commit
 from tracker.domain.events import FINISHED, metadata_of
 from tracker.domain.times import micros, timestamp
@@ -127,7 +127,8 @@ class Integration:
         elif self.optional:
             return
         else:
-            raise unknown_path()
+            problem = f"webhooks of {self._product} need a secret, and this server has none for them"
+            raise TrackerError(Reason.UNKNOWN_PATH, problem)
         if not valid:
             raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
 

@@ -22,8 +22,8 @@ _RESULTS: Final = {
     "SUCCESS": _Status.success,
     "FAILURE": _Status.failure,
     "UNSTABLE": _Status.failure,
-    "ABORTED": _Status.done,
-    "NOT_BUILT": _Status.done,
+    "ABORTED": _Status.close,
+    "NOT_BUILT": _Status.close,
 }
 _ENDS: Final = ("COMPLETED", "FINALIZED")
 _MILLISECOND: Final = 1000

@@ -64,7 +64,7 @@ def received(body: bytes, _headers: Mapping[str, str]) -> Received:
     if len(found) > _MOST:
         raise refused("items", f"expected up to {_MOST} events")
     kept = [each for each in found if text(each, "type") == "Warning" or text(each, "reason") in _REASONS]
-    return [Record(_event(each), each) for each in kept] or "unsupported reason"
+    return [Record(_event(each), each) for each in kept] or ("unsupported reason" if found else "no events")
 
 
 def _events(body: bytes) -> Iterator[Mapping[str, Any]]:

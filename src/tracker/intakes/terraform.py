@@ -38,8 +38,8 @@ _STAGES: Final = {
     "run:completed": _Status.success,
     "run:errored": _Status.failure,
 }
-_GIVEN_UP: Final = ("canceled", "force_canceled", "discarded")
-"""The statuses of runs that people ended, which are notified as errored."""
+_CLOSED: Final = ("canceled", "force_canceled", "discarded", "planned_and_finished")
+"""The statuses of runs that applied nothing, as people ended them or a plan was all, or had no changes."""
 _ASSESSMENTS: Final = {
     "assessment:drifted": (_Type.drift, _Status.warning, "has drifted"),
     "assessment:check_failure": (_Type.operation, _Status.failure, "fails its checks"),
@@ -99,8 +99,8 @@ def _run(
 ) -> event_pb.CreateEventRequest:
     attributes = _attributes(content)
     attributes.external_id = f"run:{identity(content, 'run_id')}"
-    given_up = text(notification, "run_status") in _GIVEN_UP
-    attributes.type, attributes.status = _Type.deployment, _Status.done if given_up else status
+    closed = text(notification, "run_status") in _CLOSED
+    attributes.type, attributes.status = _Type.deployment, _Status.close if closed else status
     attributes.owner = text(content, "run_created_by")
     attributes.start_date = time_of(content, "run_created_at")
     return event_request(
