@@ -60,7 +60,7 @@ def test_a_message_is_tried_by_the_rules_of_a_file_without_a_server(tmp_path: Pa
     answer = json.loads(tried.stdout)
     assert (tried.returncode, answer["outcome"]) == (0, "recorded")
     assert answer["events"][0]["attributes"]["service"] == "basket"
-    assert tracker(*asked).stdout == "ignored: unsupported event\n"
+    assert tracker(*asked).stdout == "ignored: no X-GitHub-Event\n"
     message.write_text('{"action": ', "utf-8")
     wrong = tracker(*asked, "-H", "X-GitHub-Event: release")
     assert (wrong.returncode, "line 1 column 12" in wrong.stderr) == (1, True), wrong.stderr

@@ -15,6 +15,8 @@ from tracker.errors import TrackerError
 from tracker.intakes.datadog import PRIORITIES, STATUSES, event_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracker.pb import event_pb
 
 _HEADER = re.compile(rb"_e\{([0-9]{1,5}),([0-9]{1,5})\}:")
@@ -27,7 +29,7 @@ _FIELDS: Final = {
     "s": "source_type_name",
     "t": "alert_type",
 }
-_CHOICES: Final = {"p": PRIORITIES, "t": STATUSES}
+_CHOICES: Final[Mapping[str, Mapping[str, object]]] = {"p": PRIORITIES, "t": STATUSES}
 """The values of fields that have one of a few: nobody would hear that an event was refused for another."""
 _ENCODINGS: Final = (("utf-8", 1), ("utf-16-le", 2), ("utf-32-le", 4))
 """Encodings, and the bytes of a unit that lengths may count."""

@@ -65,6 +65,8 @@ def received(body: bytes, headers: Mapping[str, str]) -> Received:
         body = _payload(body)
     content = json_object(body)
     match headers.get("x-github-event", ""):
+        case "":
+            return "no X-GitHub-Event"
         case "push":
             return _push(content)
         case "pull_request":
