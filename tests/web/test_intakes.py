@@ -15,6 +15,8 @@ pytestmark = pytest.mark.anyio
 
 async def test_messages_that_recorded_nothing_are_shown_and_replayed(http: httpx2.AsyncClient) -> None:
     assert "Nothing was sent yet" in (await page(http, "/intakes")).text
+    github = next(each for each in (await page(http, "/intakes")).all("details") if "GitHub" in each.text)
+    assert "/api/v1alpha1/integrations/github/webhook?access_token=trk_…" in github.one("pre").text
     path = "/api/v1alpha1/integrations/flux/webhook"
     about = {"kind": "Bucket", "name": "<b>cart</b>"}
     assert (await http.post(path, json={"involvedObject": about})).status_code == 202

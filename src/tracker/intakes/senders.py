@@ -182,7 +182,10 @@ SENDERS: Final = (
         "GitHub",
         "GitHub's webhooks",
         "`X-Hub-Signature-256`, and `?access_token=`",
-        ("Payload URL: WEBHOOK?access_token=trk_…",),
+        (
+            "Payload URL: WEBHOOK?access_token=trk_…",
+            "Secret:      the server's GITHUB_WEBHOOK_SECRET",
+        ),
         github,
     ),
     Sender(
@@ -190,7 +193,10 @@ SENDERS: Final = (
         "GitLab",
         "GitLab's webhooks",
         "`X-Gitlab-Token` or `webhook-signature`, and `?access_token=`",
-        ("URL: WEBHOOK?access_token=trk_…",),
+        (
+            "URL:          WEBHOOK?access_token=trk_…",
+            "Secret token: the server's INTEGRATION_GITLAB_SECRET_TOKEN",
+        ),
         gitlab,
     ),
     Sender(
@@ -198,7 +204,10 @@ SENDERS: Final = (
         "PagerDuty webhooks",
         "PagerDuty's webhooks v3",
         "`X-PagerDuty-Signature`, and `?access_token=`",
-        ("Webhook URL: WEBHOOK?access_token=trk_…",),
+        (
+            "Webhook URL: WEBHOOK?access_token=trk_…",
+            "Secret:      that which it shows becomes the server's INTEGRATION_PAGERDUTY_SECRET",
+        ),
         pagerduty,
     ),
     Sender(
@@ -206,7 +215,10 @@ SENDERS: Final = (
         "HCP Terraform",
         "notifications of HCP Terraform and Terraform Enterprise",
         "`X-TFE-Notification-Signature`, and `?access_token=`",
-        ("Webhook URL: WEBHOOK?access_token=trk_…",),
+        (
+            "Webhook URL: WEBHOOK?access_token=trk_…",
+            "Token:       the server's INTEGRATION_TERRAFORM_TOKEN",
+        ),
         terraform,
     ),
     Sender(

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tracker.intakes.senders import SENDERS
 from tracker.pb import intake_pb
 from tracker.permissions import Permission
 from tracker.web.forms import Done
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tracker.web.visit import Visit
 
 _SHOWN: Final = 100
+_SERVER: Final = "https://tracker.example.com"
+"""The address of a server, for which scripts show that of this one."""
+_PRODUCTS: Final = [(each, each.lines_for(_SERVER)) for each in SENDERS]
 _Outcome = intake_pb.IntakeOutcome
 _LABELS: Final = {
     _Outcome.recorded: Label("recorded", "ok", "check"),
@@ -66,7 +70,14 @@ class IntakesPage:
         """Show the page."""
         sender = visit.one("sender")
         senders, messages = await asyncio.gather(part(_senders(visit)), part(_messages(visit, sender)))
-        return View("intakes/page.html", senders=senders, messages=messages, sender=sender)
+        return View(
+            "intakes/page.html",
+            senders=senders,
+            messages=messages,
+            sender=sender,
+            products=_PRODUCTS,
+            server=_SERVER,
+        )
 
     async def submit(self, visit: Visit) -> Done | View:
         """Replay the message that a form names."""

@@ -74,6 +74,9 @@ export function complete(within) {
     const said = ["curl", token, each.getAttribute("data-curl"), `'${address}'`].filter(Boolean).join(" ");
     each.textContent = each.hasAttribute("data-curl") ? said : address;
   }
+  for (const each of within.querySelectorAll("pre[data-server]")) {
+    each.textContent = (each.textContent ?? "").replaceAll(each.getAttribute("data-server") ?? "", location.origin);
+  }
 }
 complete(document);
 
