@@ -22,7 +22,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
-run: $(VENV)/.runtime ## Start a server from this tree
+run: $(VENV)/$(if $(EXTRAS)$(MONGO_URI),.extras,.runtime) ## Start a server from this tree (EXTRAS=all: one that can send mail and traces, too)
 	$(BIN)/tracker serv
 
 test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of them)
@@ -108,6 +108,7 @@ release: build $(VENV)/.packages ## Make what a release has in dist/: wheel, sdi
 
 lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra mcp --extra oidc --constraint requirements/runtime.txt --output-file requirements/server.txt
 	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --extra otel --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --extra otel --constraint requirements/runtime.txt --constraint requirements/dev.txt --output-file requirements/image.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
@@ -119,22 +120,30 @@ clean: ## Remove all that was made, but no data
 	rm -rf tests/wires/grpc_js/node_modules tests/intakes/clients_js/node_modules $(PAGE_TYPES)/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The environments: first what a server needs, on top of it what a developer needs. The project itself is
-# installed as a link to this tree. Pip stays outside, and writes no bytecode: Python does, of the modules that are used.
+# The environments: first what a server of this machine needs, on top of it the other extras, and what a developer needs.
+# The project itself is installed as a link to this tree. Pip and what builds the link stay outside, and write no
+# bytecode: Python does, of the modules that are used.
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv --without-pip $(VENV)
 
-build/pip/bin/python:
+build/pip/.ready: requirements/build.txt
 	$(PYTHON) -m venv build/pip
-
-$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python build/pip/bin/python
-	$(INSTALL) requirements/runtime.txt --requirement requirements/build.txt
-	$(PIP) install --no-compile --no-deps --no-build-isolation --no-index --editable .
+	build/pip/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes --requirement $<
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt | build/pip/bin/python
+$(VENV)/.runtime: requirements/server.txt pyproject.toml | $(VENV)/bin/python build/pip/.ready
+	$(INSTALL) $<
+	build/pip/bin/python -m hatchling build --target wheel:editable --clean --directory build/link >/dev/null
+	$(PIP) install --no-compile --no-deps --no-index --force-reinstall build/link/*.whl
+	@touch $@
+
+$(VENV)/.extras: requirements/image.txt $(VENV)/.runtime
+	$(INSTALL) $<
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt | build/pip/.ready
 	$(INSTALL) requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)/clients
 	$(VENV)/clients/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \

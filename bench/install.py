@@ -2,8 +2,9 @@
 
     python -m bench.install [--pex dist/tracker.pex]
 
-Ours is installed as `make run` does, with all extras, and as `pip install` does, without any; Datasette by
-`pip install datasette`. All come from the same package index, by way of pip's cache where that has them.
+Ours is installed as `make run` does, with the extras `mcp` and `oidc`, and as `pip install` does, without
+any, Datasette by `pip install datasette`: all from the same package index, by way of pip's cache where that
+has them.
 
 - install: seconds until the command is there, and of those how many on a CPU
 - size: MiB of the environment after the server has run, with the bytecode that this left

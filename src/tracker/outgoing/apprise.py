@@ -47,7 +47,8 @@ class AppriseProcesses:
         """
         if find_spec("apprise") is None:
             raise AddressRefusedError(
-                "apprise is not installed on the server: `pip install 'tracker-server[notify]'`"
+                "apprise is not installed on the server: `pip install 'tracker-server[notify]'`, "
+                "or `make run EXTRAS=all` in a clone"
             )
         answer = await self._run({"url": url})
         if answer.get("problem"):
