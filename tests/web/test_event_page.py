@@ -25,6 +25,21 @@ async def test_an_event_is_shown_with_its_chain_changes_lock_and_neighbours(http
     assert "Deploy shop" in main.one("table").text
 
 
+async def test_of_a_long_changelog_the_newest_entries_are_shown_and_all_on_demand(
+    http: httpx2.AsyncClient,
+) -> None:
+    wanted = await record(http, "Deploy cart")
+    for number in range(60):
+        entry = {"comment": f"comment {number:02}"}
+        await http.post(f"/api/v1alpha1/event/{wanted}/changelog", json={"entry": entry})
+    main = (await page(http, f"/events/{wanted}")).one("main")
+    assert "The newest 50 of 61 entries." in main.text
+    shown = main.one("ol", class_="changes").text
+    assert ("comment 59" in shown, "comment 00" in shown) == (True, False)
+    (every,) = (a.attributes["href"] for a in main.all("a") if a.text == "Show all")
+    assert "comment 00" in (await page(http, every)).one("ol", class_="changes").text
+
+
 async def test_only_web_addresses_become_links(http: httpx2.AsyncClient) -> None:
     links = {"pullRequestLink": "https://git.example.com/1", "ticket": "CART-1"}
     wanted = await record(http, "Deploy cart", links=links)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -47,6 +48,14 @@ async def test_events_are_listed_newest_first_with_status_in_words(http: httpx2.
     assert [row.one("td", class_="title").one("a").text for row in rows] == ["Deploy cart 2", "Deploy cart 1"]
     assert rows[0].attributes["data-event"] == newest
     assert rows[1].one("span", class_="status").text == "failure"
+
+
+async def test_one_event_of_the_year_1_leaves_a_chart_of_all_time(http: httpx2.AsyncClient) -> None:
+    await record(http, "Deploy cart", startDate="0001-01-01T00:00:00Z")
+    await record(http, "Deploy shop")
+    shown = await page(http, "/events?from=all")
+    assert shown.one("section", id="list").one("b").text == "2"
+    assert re.match(r"All time, drawn from 20\d\d-.* · 1 event ", shown.one("section", id="chart").text)
 
 
 async def test_a_facet_includes_and_excludes_its_value(http: httpx2.AsyncClient) -> None:

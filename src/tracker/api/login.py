@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 AUTH: Final = "/api/v1alpha1/auth"
 CSRF_COOKIE: Final = "tracker_csrf"
 _LIMITS: Final = Limits(body_bytes=4096)
-_POLICY: Final = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
 _LOCAL_PATH: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
@@ -120,21 +123,30 @@ class LoginRoutes:
         except TrackerError as error:
             if error.code is Code.INTERNAL:
                 raise
-            return self._login_page(error.message, error.reason.http_status, target)
+            return self._login_page(
+                f"{error.message[:1].upper()}{error.message[1:]}.", error.reason.http_status, target, username
+            )
         return HttpResponse(b"", [*self._cookies.of(session), ("location", target)], HTTPStatus.SEE_OTHER)
 
     async def _log_out_by_page(self, _request: HttpRequest, call: Call) -> HttpResponse:
         await self._sessions.end(call.session)
         return HttpResponse(b"", [*self._cookies.none(), ("location", "/login")], HTTPStatus.SEE_OTHER)
 
-    def _login_page(self, problem: str, status: int, target: str) -> HttpResponse:
+    def _login_page(self, problem: str, status: int, target: str, name: str = "") -> HttpResponse:
         target = local_path(target)
         back = f"?redirect={quote(target, safe='/')}" if target != "/" else ""
         to_provider = f"{AUTH}/oidc/login{back}"
         link = _LINK.format(path=html.escape(to_provider), label=html.escape(self._provider))
-        shown = f"<p role=alert>{html.escape(problem)}</p>" if problem else ""
-        link = link if self._provider else ""
-        return html_page(_LOGIN.format(problem=shown, link=link, target=html.escape(target)), status)
+        shown = f'<p class="notice bad" role="alert">{html.escape(problem)}</p>' if problem else ""
+        content = _LOGIN.format(
+            problem=shown,
+            link=link if self._provider else "",
+            target=html.escape(target),
+            name=html.escape(name),
+            first="" if name else "autofocus",
+            then="autofocus" if name else "",
+        )
+        return html_page(content, status)
 
 
 _PROBLEMS = {
@@ -146,31 +158,36 @@ _PROBLEMS = {
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Tracker</title>
-<main>
-<h1>Tracker</h1>
+<link rel="icon" href="/assets/newest/icon.svg">
+<link rel="stylesheet" href="/assets/newest/tokens.css">
+<link rel="stylesheet" href="/assets/newest/base.css">
+<main class="door">
+<h1><img src="/assets/newest/icon.svg" alt="" width="28" height="28">Tracker</h1>
+<div class="card">
 {content}
+</div>
 </main>
 </html>
 """
 _LOGIN = """{problem}
-<form method="post" action="/login">
-<p><label>Name <input name="username" autocomplete="username" autofocus required></label></p>
-<p><label>Password
-<input name="password" type="password" autocomplete="current-password" required></label></p>
+<form class="form" method="post" action="/login">
+<div class="field"><label for="username">Name</label>
+<input id="username" name="username" value="{name}" autocomplete="username" {first} required></div>
+<div class="field"><label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" {then} required></div>
 <input type="hidden" name="redirect" value="{target}">
-<p><button>Log in</button></p>
-</form>
-{link}"""
-_LINK = '<p><a href="{path}">{label}</a></p>'
+<button class="primary">Log in</button>
+{link}</form>"""
+_LINK = '<a class="button" href="{path}">{label}</a>\n'
 _LOGGED_IN = """<p>You are logged in as {name}.</p>
-<form method="post" action="/logout"><p><button>Log out</button></p></form>
-<p><a href="/">Continue</a></p>"""
+<form class="actions" method="post" action="/logout">
+<a class="button primary" href="/">Continue</a><button>Log out</button></form>"""
 
 
 def html_page(content: str, status: int) -> HttpResponse:
-    """Return a page with some HTML, and without scripts or styles."""
+    """Return a page with some HTML, and without scripts."""
     headers = [
         ("content-type", "text/html; charset=utf-8"),
         ("content-security-policy", _POLICY),

@@ -19,6 +19,7 @@ from tracker.demo.stories import Service, Stories
 from tracker.domain.event_locks import event_lock
 from tracker.domain.events import RUNNING, attributes_of, event_time, metadata_of
 from tracker.domain.locks import lock_key
+from tracker.domain.times import duration_micros
 from tracker.pb import catalog_pb, event_pb
 from tracker.time_text import MICROS
 
@@ -95,7 +96,7 @@ def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
 
 
 def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
-    """Yield events up to about `until` (microseconds since the epoch), nearly in the order of their times."""
+    """Yield events that ended by `until` (in microseconds since the epoch), nearly in the order of time."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     company = Stories(chance, _services(random.Random(seed)), _callers(seed))  # noqa: S311 - as above
     first = until - days * 24 * _HOUR
@@ -107,6 +108,9 @@ def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_p
         due = number if hour + _HOUR >= until else round(number * passed / total)
         while given < due:
             for event in company.story(hour + chance.randrange(_HOUR)):
+                lasted = metadata_of(event).duration
+                if event_time(event) + (duration_micros(lasted) if lasted else 0) > until:
+                    break  # what follows it is still to come
                 yield event
                 given += 1
                 if given == number:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markupsafe import Markup
 
-from tracker.domain.times import micros
+from tracker.domain.times import interval_for, micros
 from tracker.time_text import MICROS, moment_text
 from tracker.web.tones import TONES, tone_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from tracker.pb import event_pb
     from tracker.web.times import Times
 
 WIDTH: Final = 1_000
 HEIGHT: Final = 100
-_TICKS: Final = 5
+_TICKS: Final = 8
+_LAST_TICK: Final = 96
+"""Percents of the width behind which the text of a tick has no room."""
+_DAY: Final = 86_400 * MICROS
+_MONTH: Final = 28 * _DAY
 _GAP: Final = 0.12
 """Part of a bar's width that is left free."""
 
@@ -54,6 +60,13 @@ class Bar:
         return Markup("".join([f'<td class="number">{number}</td>' for number in numbers]))  # noqa: S704 - numbers
 
 
+class Tick(NamedTuple):
+    """A moment of an axis, in percents of its width."""
+
+    x: float
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """Bars over a period, and what its axes say."""
@@ -62,9 +75,11 @@ class Chart:
     most: int
     total: int
     interval: str
-    ticks: tuple[str, ...]
+    ticks: tuple[Tick, ...]
     tones: tuple[tuple[str, str], ...]
     """The tones that occur, each with what it stands for."""
+    note: str = ""
+    """Which part of the period is drawn, if it is not all of it."""
 
 
 class Palette(NamedTuple):
@@ -97,7 +112,8 @@ def chart(
     """
     counted = [_by_tone(bucket, palette) for bucket in answer.buckets]
     most = max((bucket.count for bucket in answer.buckets), default=0)
-    intervals = tuple(pairwise((edge, moment_text(edge)) for edge in edges(answer, bounds)))
+    between = edges(answer, bounds)
+    intervals = tuple(pairwise((edge, moment_text(edge)) for edge in between))
     width = WIDTH / max(1, len(intervals))
     shown = round(width * (1 - _GAP), 2)
     names = dict(palette.tones)
@@ -127,15 +143,35 @@ def chart(
         most,
         answer.total_count,
         answer.interval,
-        ticks(bounds, times),
+        ticks(between, times),
         tuple((tone, words) for tone, words in palette.tones if tone in seen),
     )
 
 
-def ticks(bounds: tuple[int, int], times: Times) -> tuple[str, ...]:
-    """Return the times at equal distances along the axis of a period."""
-    since, until = bounds
-    return tuple(times.short(since + (until - since) * place // (_TICKS - 1)) for place in range(_TICKS))
+def ticks(between: Sequence[int], times: Times) -> tuple[Tick, ...]:
+    """Return the round times on the axis of intervals that are drawn equally wide."""
+    if not between:
+        return ()
+    since, until = between[0], between[-1]
+    interval = interval_for(since, until, _TICKS)
+    starts = [each for each in interval.starts(since, until, times.zone) if each >= since]
+    found: list[Tick] = []
+    for start in starts[:: -(-len(starts) // _TICKS) or 1]:
+        place = bisect_right(between, start) - 1
+        low, high = between[place], between[place + 1]
+        x = 100 * (place + (start - low) / (high - low)) / (len(between) - 1)
+        if x <= _LAST_TICK:
+            found.append(Tick(round(x, 2), tick_text(times.local(start), interval.length, first=not found)))
+    return tuple(found)
+
+
+def tick_text(local: datetime, interval: int, *, first: bool) -> str:
+    """Return what an axis says at a moment: the time, or the day where one begins."""
+    if interval < _DAY and (local.hour or local.minute):
+        return f"{local:%H:%M}"
+    if interval > _DAY:
+        return f"{local.day} {local:%b}" if interval < _MONTH else f"{local:%b} {local.year}"
+    return f"{local:%a} {local.day}" + (f" {local:%b}" if first or local.day == 1 else "")
 
 
 def _by_tone(bucket: event_pb.HistogramBucket, palette: Palette) -> dict[str, int]:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tracker.web.lock_rows import LockRow
     from tracker.web.visit import Part, Visit
 
-_ENTRIES: Final = 100
+_ENTRIES: Final = 1_000
+"""Entries of a changelog that is shown whole."""
 _AROUND: Final = 3_600 * MICROS
 """How long before and after an event others happened 'around this one'."""
 _NEIGHBOURS: Final = 10
@@ -81,10 +82,16 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The first entries of a changelog, and how many there are."""
+    """Entries of a changelog, oldest first: the newest of `total`, or of the `whole` changelog the first."""
 
     entries: tuple[Entry, ...]
     total: int
+    whole: bool
+
+    @property
+    def rest(self) -> int:
+        """How many entries are not among them."""
+        return self.total - len(self.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,10 @@ async def event_detail(visit: Visit, id_or_slack_id: str, *, whole: bool = False
         row=event_row(event, times),
         message=attributes.message,
         facts=tuple(_facts(event)),
-        labels=tuple(_fact(f"label.{name}", value) for name, value in sorted(attributes.labels.items())),
+        labels=tuple(
+            _fact(f"label.{name}", value)._replace(name=name)
+            for name, value in sorted(attributes.labels.items())
+        ),
         people=tuple((name, value) for name, value in people if value),
         links=tuple(
             Address(name, text)
@@ -184,10 +194,15 @@ def _fact(name: str, value: str) -> Fact:
 
 
 async def _changes(visit: Visit, event: event_pb.Event) -> Changes:
-    found = await visit.ask(
-        event_pb.GetEventChangelogRequest(id=event_id(event), per_page=UInt32Value(value=_ENTRIES)),
-        event_pb.GetEventChangelogResponse,
-    )
+    """Return the newest entries, which the event has, and the others where they are asked for."""
+    changelog, total = event.changelog, event.changelog_total or len(event.changelog)
+    whole = visit.one("changelog") == "all"
+    if whole and event.changelog_total:
+        found = await visit.ask(
+            event_pb.GetEventChangelogRequest(id=event_id(event), per_page=UInt32Value(value=_ENTRIES)),
+            event_pb.GetEventChangelogResponse,
+        )
+        changelog, total = found.changelog, found.total_count
     entries = (
         Entry(
             visit.times.tag(each.timestamp),
@@ -198,9 +213,9 @@ async def _changes(visit: Visit, event: event_pb.Event) -> Changes:
             each.new_value,
             each.comment,
         )
-        for each in found.changelog
+        for each in changelog
     )
-    return Changes(tuple(entries), found.total_count)
+    return Changes(tuple(entries), total, whole)
 
 
 async def _chain(visit: Visit, event: event_pb.Event) -> tuple[ChainLink, ...]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tracker.time_text import Clock, Interval
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY: Final = 86_400 * MICROS
+_YEAR: Final = 365
+_WEEKS: Final = 28
+"""Days from which on a distance is said in years, and in days alone."""
 
 
 def length(value: Duration | int | None) -> str:
@@ -25,6 +29,14 @@ def length(value: Duration | int | None) -> str:
     if value is None:
         return ""
     return short_text(value if isinstance(value, int) else duration_micros(value))
+
+
+def _distance(size: int) -> str:
+    """Return how far a moment is, in microseconds, for people: hours of the last years say nothing."""
+    days = size // _DAY
+    if days >= 2 * _YEAR:
+        return f"{days // _YEAR:,} years"
+    return f"{days}d" if days >= _WEEKS else length(size)
 
 
 def read_time(clock: Clock, name: str, text: str) -> Interval:
@@ -63,16 +75,26 @@ class Times:
             return f"{local.day} {_MONTHS[local.month - 1]} {local.hour:02}:{local.minute:02}"
         return local.isoformat(" ", "minutes")[:16]
 
+    def span(self, since: int, until: int) -> str:
+        """Return a period to the minute, each end with its day."""
+        return f"{self.minute(since)} to {self.minute(until)}"
+
+    def minute(self, moment: int) -> str:
+        """Return a moment to the minute, with its day."""
+        local = self.local(moment)
+        return f"today {local:%H:%M}" if local.date() == self._today else self._short(local)
+
     def full(self, moment: int) -> str:
         """Return a moment to the second, with its zone."""
-        return f"{self.local(moment):%Y-%m-%d %H:%M:%S} {self.zone.key}"
+        return f"{self.local(moment).isoformat(' ')[:19]} {self.zone.key}"
 
     def ago(self, moment: int) -> str:
         """Return how long ago a moment was, or how soon it will be."""
         distance = self.now - moment
         if abs(distance) < MICROS:
             return "now"
-        return f"{length(distance)} ago" if distance > 0 else f"in {length(-distance)}"
+        size = _distance(abs(distance))
+        return f"{size} ago" if distance > 0 else f"in {size}"
 
     def tag(self, moment: Timestamp | int | None, *, age: bool = False) -> Markup:
         """Return a moment as an element `time`, nothing for None; with `age`, it says how long ago."""
@@ -92,6 +114,6 @@ class Times:
             return Markup()
         at = micros(moment)
         utc = moment_text(at - at % MICROS)
-        return Markup('<time datetime="{}" title="{}">{:%Y-%m-%d %H:%M:%S}</time> <small>{}</small>').format(
-            utc, utc, self.local(at), self.ago(at)
+        return Markup('<time datetime="{}" title="{}">{}</time> <small>{}</small>').format(
+            utc, utc, self.local(at).isoformat(" ")[:19], self.ago(at)
         )

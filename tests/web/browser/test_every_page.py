@@ -11,10 +11,12 @@ import pytest
 from tests.clients import http_client
 from tests.web.browser.faults import faults
 from tests.web.html import page as page_of
+from tests.web.html import record
 
 from tracker.web.pages import NAVIGATION, PAGES
 
 if TYPE_CHECKING:
+    import httpx2
     from tests.web.browser.readers import Readers
 
     from tracker.app import App
@@ -94,6 +96,26 @@ async def test_a_page_fits_a_phone(demo: App, readers: Readers, address: str) ->
     assert await faults(page) == []
 
 
+async def test_the_longest_names_fit_every_width(
+    app: App, http: httpx2.AsyncClient, readers: Readers
+) -> None:
+    long = {name: f"{name}{'.' * 20}".ljust(200, "x") for name in ("service", "version", "owner", "source")}
+    told = {**long, "status": "open", "environment": "production", "labels": {"k" * 100: "v" * 1_000}}
+    ids = [await record(http, "t" * 500, **told, type=kind) for kind in ("operation", "incident")]
+    page = await readers.visit(app, "/")
+    for address in (
+        "/",
+        f"/events?event={ids[0]}",
+        f"/events/{ids[1]}",
+        f"/events/{ids[1]}/edit",
+        "/timeline",
+    ):
+        for width in (PHONE, 1_280):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await page.goto(address)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, (address, width)
+
+
 @pytest.mark.parametrize("demo", ["mongo"], indirect=True)
 async def test_pages_are_shown_from_the_other_store_too(demo: App, readers: Readers) -> None:
     page = await readers.visit(demo, "/events?from=all")
@@ -103,7 +125,7 @@ async def test_pages_are_shown_from_the_other_store_too(demo: App, readers: Read
     await page.goto("/events?from=all")
     assert await page.locator("#list tr[data-event]").count() == 100
     await page.locator("#list td.title a").first.click()
-    await page.get_by_role("link", name="Own page").click()
+    await page.get_by_role("link", name="Full page").click()
     assert await page.locator("h1").inner_text()
 
 

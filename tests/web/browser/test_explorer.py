@@ -135,6 +135,18 @@ async def test_keys_walk_open_and_close(demo: App, readers: Readers) -> None:
     await page.wait_for_url("**/events")
 
 
+async def test_a_menu_fits_a_phone_and_a_key_closes_it(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all", width=360)
+    for menu in await page.locator("details.menu").all():
+        await menu.locator("summary").click()
+        place = await menu.locator(".drop").bounding_box()
+        assert place is not None
+        assert (place["x"] >= 0, place["x"] + place["width"] <= 360) == (True, True)
+        await page.keyboard.press("Escape")
+        await expect(menu.locator(".drop")).to_be_hidden()
+        await expect(menu.locator("summary")).to_be_focused()
+
+
 async def test_keys_are_letters_while_somebody_writes(demo: App, readers: Readers) -> None:
     page = await readers.visit(demo, "/events?from=all")
     await page.locator("#q").focus()
@@ -274,7 +286,7 @@ async def test_without_scripts_forms_and_links_do_the_same(demo: App, readers: R
     title = await link.inner_text()
     await link.click()
     assert await page.locator("#panel h1").inner_text() == title
-    await page.get_by_role("link", name="Own page").click()
+    await page.get_by_role("link", name="Full page").click()
     assert await page.locator("h1").inner_text() == title
     assert await page.locator("#live").count() == 0  # what needs scripts is not there
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 from tests.canaries import canary
+from tests.web.browser.faults import faults
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -72,3 +73,4 @@ async def test_a_wrong_password_is_said_beside_the_form(app: App, readers: Reade
     await page.get_by_label("Password").fill("wrong horse battery")
     await page.get_by_role("button", name="Log in").click()
     await expect(page.get_by_role("alert")).to_be_visible()
+    assert await faults(page) == []

@@ -99,12 +99,30 @@ document.addEventListener("copy", (event) => {
   event.preventDefault();
 });
 
+/**
+ * Copies the text of an element, also on pages without TLS, which have no clipboard: there it is selected first.
+ * @param {Element | null | undefined} from
+ */
+async function copied(from) {
+  if (!from) return false;
+  if (navigator.clipboard) return navigator.clipboard.writeText(from.textContent ?? "").then(() => true, () => false);
+  getSelection()?.selectAllChildren(from);
+  return document.execCommand("copy");
+}
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  event.stopImmediatePropagation();
+  menu.removeAttribute("open");
+  menu.querySelector("summary")?.focus();
+});
+
 document.addEventListener("click", async (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const button = target?.closest("[data-copy]");
   if (button) {
-    await navigator.clipboard.writeText(button.parentElement?.querySelector("pre")?.textContent ?? "");
-    button.textContent = "Copied";
+    button.textContent = (await copied(button.parentElement?.querySelector("pre"))) ? "Copied" : "Selected";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   }
   for (const menu of document.querySelectorAll("details.menu[open]")) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -43,6 +43,8 @@ T = TypeVar("T")
 PER_PAGE: Final = 100
 PATIENCE: Final = 0.15
 """Seconds for which a page waits for counts once its list is there: the browser asks for what is late."""
+_LONGEST: Final = 20 * 366 * 86_400 * MICROS
+"""The longest period that is drawn: beside one event of the year 1, no other bar could be seen."""
 _TEMPLATES: Final = {
     "": "explorer/page.html",
     "main": "explorer/main.html",
@@ -65,10 +67,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class QueryFault:
-    """What is wrong with a query, and where: `before` and `after` are its text around that column."""
+    """What is wrong with a query, and where: `wrong` is the word there, between the rest of its text."""
 
     message: str
     before: str
+    wrong: str
     after: str
 
 
@@ -162,7 +165,9 @@ async def _rows(visit: Visit, state: State, period: Period) -> Rows:
 
 async def _chart(visit: Visit, state: State, period: Period) -> Chart:
     since = period.since if period.since != EARLIEST else await earliest(visit, state.query, period)
-    period = Period(since, period.until)
+    drawn = max(since, period.until - _LONGEST)
+    note = f", drawn from {visit.times.minute(drawn)}" if drawn > since else ""
+    since, period = drawn, Period(drawn, period.until)
     answer = await visit.ask(
         event_pb.GetEventHistogramRequest(
             query=state.query,
@@ -174,7 +179,8 @@ async def _chart(visit: Visit, state: State, period: Period) -> Chart:
         event_pb.GetEventHistogramResponse,
     )
     leading = state.leading("from", since=DEFAULT_RANGE, until="", live=False)
-    return chart(answer, (since, period.until), visit.times, lambda low, high: f"{leading}{low}&to={high}")
+    bars = chart(answer, (since, period.until), visit.times, lambda low, high: f"{leading}{low}&to={high}")
+    return replace(bars, note=note)
 
 
 async def earliest(visit: Visit, query: str, period: Period) -> int:
@@ -189,13 +195,16 @@ def fault_of(query: str, error: TrackerError | None) -> QueryFault | None:
     if error is None or error.reason is not Reason.INVALID_QUERY:
         return None
     column = int(error.metadata.get("column", "1")) - 1
-    return QueryFault(error.message, query[:column], query[column:] or " ")
+    wrong, space, after = query[column:].partition(" ")
+    message = error.message.removeprefix("query: ")
+    return QueryFault(message[:1].upper() + message[1:], query[:column], wrong or " ", space + after)
 
 
 def _span(visit: Visit, state: State, period: Period) -> str:
     """Return the period for people."""
     known = dict(RANGES).get(state.since)
     if known and not state.until:
-        return "All time" if state.since == "all" else f"Last {known}"
-    since = "the beginning" if period.since == EARLIEST else visit.times.short(period.since)
-    return f"{since} to {visit.times.short(period.until)}"
+        return "All time" if state.since == "all" else f"Last {known.removeprefix('1 ')}"
+    if period.since == EARLIEST:
+        return f"Until {visit.times.minute(period.until)}"
+    return visit.times.span(period.since, period.until)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from tracker.web.charts import Chart
+    from tracker.web.charts import Chart, Tick
     from tracker.web.insights.scope import Scope
     from tracker.web.visit import Visit
 
@@ -97,7 +97,7 @@ class Durations:
     longest: str
     columns: tuple[str, ...]
     rows: tuple[Took, ...]
-    ticks: tuple[str, ...]
+    ticks: tuple[Tick, ...]
 
 
 async def counts_of(visit: Visit, scope: Scope) -> Counts:
@@ -211,7 +211,7 @@ def _durations(  # noqa: PLR0913 - what the two kinds of charts have in common
         length(longest),
         tuple(series),
         tuple(rows),
-        ticks(scope.bounds, visit.times),
+        ticks(edges(answer, scope.bounds), visit.times),
     )
 
 

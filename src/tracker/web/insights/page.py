@@ -68,7 +68,7 @@ class Insights:
             ranges=RANGES,
             fields=FIELDS,
             events=scope.events(),
-            span=f"{visit.times.short(scope.period.since)} to {visit.times.short(scope.period.until)}",
+            span=visit.times.span(scope.period.since, scope.period.until),
             link=_link(scope),
             api=_api(scope, visit),
             tracker=_command(scope),

@@ -13,7 +13,8 @@ from tracker.domain.events import attributes_of
 from tracker.domain.times import interval_for, micros
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import moment_text
+from tracker.web.charts import Tick, tick_text
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import same_search
 from tracker.web.explorer.page import fault_of
@@ -31,7 +32,6 @@ from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from markupsafe import Markup
 
@@ -49,15 +49,6 @@ _MOST_ROWS: Final = 200
 _TICKS: Final = 16
 _PAIRS: Final = 1_000
 _SHOWN_PAIRS: Final = 100
-_DAY: Final = 86_400 * MICROS
-_MONTH: Final = 28 * _DAY
-
-
-class Tick(NamedTuple):
-    """A moment of the axis, in percents of its width."""
-
-    x: float
-    text: str
 
 
 class BarRow(NamedTuple):
@@ -137,7 +128,7 @@ class Timeline:
             lane_choices=LANES,
             since=since,
             until=until,
-            span=f"{visit.times.short(period.since)} to {visit.times.short(period.until)}",
+            span=visit.times.span(period.since, period.until),
             most=MOST,
             same=same_search(state.query, period, since, until),
             every=address("/events", [("q", state.query), ("from", since), ("to", until)]),
@@ -210,18 +201,9 @@ def _ticks(visit: Visit, period: Period, drawing: Drawing) -> list[Tick]:
     starts = interval.starts(period.since, period.until, visit.clock.zone)
     inside = [each for each in starts if each >= period.since]
     return [
-        Tick(drawing.place(each), _tick(visit.times.local(each), interval.length, first=place == 0))
+        Tick(drawing.place(each), tick_text(visit.times.local(each), interval.length, first=place == 0))
         for place, each in enumerate(inside)
     ]
-
-
-def _tick(local: datetime, interval: int, *, first: bool) -> str:
-    """Return what the axis says at a moment: the time, or the day where one begins."""
-    if interval < _DAY and (local.hour or local.minute):
-        return f"{local:%H:%M}"
-    if interval > _DAY:
-        return f"{local.day} {local:%b}" if interval < _MONTH else f"{local:%b %Y}"
-    return f"{local:%a} {local.day}" + (f" {local:%b}" if first or local.day == 1 else "")
 
 
 async def _overlaps(visit: Visit, state: State, period: Period) -> Overlaps:
