@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,6 +50,30 @@ async def test_a_plan_names_the_index_and_how_many_documents_were_searched(clien
     assert "events_by_service" in by_document["steps"][0]
     assert "search" in by_document["steps"][0]
     assert by_document["documents"] == 3
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("id:{0}", r"_id_|autoindex"),
+        ("id:{0} OR id:{1}", r"_id_|autoindex"),
+        ("related:{0} OR related:{1}", "events_by_related_id"),
+    ],
+)
+async def test_events_with_one_of_some_ids_are_found_by_their_index(
+    client: Client, query: str, index: str
+) -> None:
+    newest = (await client.call("EventService/ListEvents", {"perPage": 2}))["events"]
+    first, second = (event["metadata"]["id"] for event in newest)
+    for related in (first, second):
+        attributes = {"service": "cart", "type": "operation", "relatedId": related}
+        await client.call("EventService/CreateEvent", {"title": "Next", "attributes": attributes})
+    request = {"query": query.format(first, second), "explain": True}
+    answer = await client.call("EventService/SearchEvents", request)
+    assert len(answer["events"]) == query.count("{")
+    assert re.search(index, answer["plan"]["steps"][0])
+    assert answer["plan"].get("documents", 0) == 0
 
 
 @pytest.mark.usefixtures("recorded")

@@ -24,7 +24,7 @@ from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, write_ahead_log
 from tracker.stores.sqlite.opening import open_for_reading
 from tracker.stores.sqlite.reader import Reader
-from tracker.stores.sqlite.search.plans import index_scans
+from tracker.stores.sqlite.search.plans import BY_ID, index_scans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -294,6 +294,7 @@ async def test_fields_of_a_newer_version_are_passed_over(tmp_path: Path) -> None
         (EventFilter(parse("slack:1 service:a", CLOCK), since=1), ["events_by_slack_id (slack_id=?)"]),
         (EventFilter(parse("related:a service:a", CLOCK)), ["events_by_related_id (related_id=?)"]),
         (EventFilter(parse("related:a since:1h", CLOCK)), ["events_by_related_id (related_id=? AND"]),
+        (EventFilter(parse("id:a service:a", CLOCK)), [f"{BY_ID} (id=?)"]),
         (
             EventFilter(since=1, overlapping=True),
             ["events_by_time (time>?)", "events_by_end (end_time>?"],
@@ -310,7 +311,7 @@ async def test_the_most_selective_index_is_walked_and_decides_alone(
             sql = f"EXPLAIN QUERY PLAN SELECT count(*) {scan.clauses}"
             (step,) = [row[3] for row in connection.execute(sql, scan.bindings)]
             assert plan in step
-            if scan.index not in {"events_by_slack_id", "events_by_related_id"}:
+            if scan.index not in {"events_by_slack_id", "events_by_related_id", BY_ID}:
                 assert "COVERING INDEX" in step
             ordered = f"EXPLAIN QUERY PLAN SELECT document {scan.clauses} ORDER BY time DESC, id DESC"
             sorts = any("TEMP B-TREE" in row[3] for row in connection.execute(ordered, scan.bindings))

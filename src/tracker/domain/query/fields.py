@@ -84,9 +84,9 @@ class Field:
     column: str = field(repr=False, compare=False, default="")
     """Name of its column in stores; empty where it has none."""
     indexed: bool = field(repr=False, compare=False, default=False)
-    """Whether there is an index that begins with its column."""
+    """Whether stores keep an index of its column for queries."""
     selective: bool = field(repr=False, compare=False, default=False)
-    """Whether few events share a value."""
+    """Whether few events share a value, and an index has them; that of ids is there anyway."""
     ordered: bool = field(repr=False, compare=False, default=False)
     """Whether the values of a choice have an order."""
     several: bool = field(repr=False, compare=False, default=False)
@@ -198,7 +198,9 @@ _COLUMNS: Final = {"id": "id", "end": "end_time"}
 """Columns that stores need anyway, by field."""
 
 _DECLARED: Final = {
-    each.name: replace(each, column=each.column or _COLUMNS.get(each.name, ""))
+    each.name: replace(
+        each, column=each.column or _COLUMNS.get(each.name, ""), selective=each.selective or each.name == "id"
+    )
     for each in sorted(_declared(event_pb.Event.desc()), key=_rank)
 }
 TITLE: Final = _DECLARED["title"]

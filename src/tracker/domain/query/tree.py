@@ -147,19 +147,27 @@ class EventFilter:
 
 
 def narrowed(where: EventFilter) -> EventFilter:
-    """Return the same filter with the bounds of time in its period instead of its query."""
-    if where.overlapping:
-        return where
-    rest: list[Node] = []
-    for part in parts_of(where.query):
+    """Return the same filter with the bounds of time in its period instead of its query.
+
+    Alternatives that are terms of one field become one term, which may be `leading`.
+    """
+    parts, rest = parts_of(where.query), list[Node]()
+    for part in map(_joined, parts):
         match part:
-            case Term(field, (Range(low, high),)) if field == TIME:
+            case Term(field, (Range(low, high),)) if field == TIME and not where.overlapping:
                 since = [bound for bound in (where.since, low) if bound is not None]
                 until = [bound for bound in (where.until, high) if bound is not None]
                 where = replace(where, since=max(since, default=None), until=min(until, default=None))
             case _:
                 rest.append(part)
-    return where if len(rest) == len(parts_of(where.query)) else replace(where, query=all_of(tuple(rest)))
+    return where if tuple(rest) == parts else replace(where, query=all_of(tuple(rest)))
+
+
+def _joined(node: Node) -> Node:
+    terms = [part for part in node.parts if isinstance(part, Term)] if isinstance(node, Or) else []
+    if not isinstance(node, Or) or len(terms) < len(node.parts) or len({term.field for term in terms}) > 1:
+        return node
+    return Term(terms[0].field, tuple(dict.fromkeys(test for term in terms for test in term.tests)))
 
 
 def widened(where: EventFilter) -> Node:
@@ -179,12 +187,13 @@ def leading(query: Node) -> Term | None:
 
 
 def _leads(term: Term) -> bool:
-    if not term.field.indexed or not (term.field.selective or len(term.tests) == 1):
+    if not term.field.selective and not (term.field.indexed and len(term.tests) == 1):
         return False
     return all(isinstance(test, Pattern) and len(test.pieces) == 1 and test.pieces[0] for test in term.tests)
 
 
 _BY_SELECTIVITY = sorted(
-    (field for field in FIELDS if field.indexed), key=lambda field: (field.selective, field.term)
+    (field for field in FIELDS if field.indexed or field.selective),
+    key=lambda field: (field.selective, field.term),
 )
 """Fields with an index, the most selective last; terms have more values than others."""

@@ -61,7 +61,7 @@ class Scans:
 
 def index_of(field: Field) -> str:
     """Return the name of the index that begins with a field."""
-    return f"events_by_{field.column}"
+    return "_id_" if field.name == "id" else f"events_by_{field.column}"
 
 
 def index_scans(where: EventFilter) -> Sequence[IndexScan]:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 EVERYTHING = "events_by_time"
 """The index of all events."""
 
+BY_ID: Final = "sqlite_autoindex_events_1"
+"""The index that SQLite keeps of ids, since these are unique."""
+
 _LONG: Final = 200_000
 """The number of events of a period above which their numbers are not looked up."""
 
@@ -164,7 +167,7 @@ def index_scans(
     index: str | None = EVERYTHING
     asked: list[Condition] = []
     if lead is not None:
-        index = f"events_by_{lead.field.column}"
+        index = BY_ID if lead.field.column == "id" else f"events_by_{lead.field.column}"
         texts = [test.pieces[0] for test in lead.tests if isinstance(test, Pattern)]
         asked.append((f"{lead.field.column} IN ({', '.join('?' * len(texts))})", tuple(texts)))
         query = all_of(tuple(part for part in parts_of(query) if part is not lead))
