@@ -1,4 +1,4 @@
-"""Generate from `proto/` the messages, OpenAPI documents and the table of fields that commands read.
+"""Generate from `proto/` the messages, the RPCs of the client, OpenAPI documents, and the fields of commands.
 
     python -m tools.generate          write them
     python -m tools.generate --check  fail where what is committed is not what would be written
@@ -28,6 +28,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 from protobuf.wkt import FileDescriptorProto, FileDescriptorSet
 from protovalidate._gen.buf.validate import validate_pb
 
+from tracker.pb import SERVICES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,24 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = Path("src", "tracker", "pb", "generated")
 SPEC = Path("src", "tracker", "api", "spec")
 TABLE = Path("src", "tracker", "cli", "spec")
-PLACES = (GENERATED, SPEC, TABLE)
-DOCUMENTED = (
-    "event",
-    "catalog",
-    "lock",
-    "link",
-    "auth",
-    "audit",
-    "webhook",
-    "incident",
-    "terraform",
-    "freeze",
-    "intake",
-    "version",
-    "deployment",
-    "retention",
-    "delivery",
-)
+RPCS = Path("src", "tracker", "client", "rpcs")
+PLACES = (GENERATED, SPEC, TABLE, RPCS)
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,
     "grpc/reflection/v1alpha/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,
@@ -126,26 +112,29 @@ def write_messages(image: Path, root: Path) -> None:
 
 
 def write_documents(image: Path, root: Path) -> None:
-    """Write documents and the table under `root`, with the messages that this process can import."""
+    """Write what else is made of the protos under `root`, with the messages that this process can import."""
+    from tools.client_rpcs import build_module  # noqa: PLC0415 - the same as below
     from tools.event_fields import build_table  # noqa: PLC0415 - the same as below
     from tools.openapi import as_swagger2, build_document  # noqa: PLC0415 - the same
 
     from tracker import __version__  # noqa: PLC0415 - the messages that it imports may just have been written
 
     registry = FileDescriptorSet.from_binary(image.read_bytes()).to_registry()
-    paths = [f"proto/{name}/v1alpha1/{name}.proto" for name in DOCUMENTED]
+    paths = [f"proto/{name}/v1alpha1/{name}.proto" for name in SERVICES]
     files = [file for path in paths if (file := registry.file(path)) is not None]
     examples = json.loads((ROOT / "proto" / "examples.json").read_text())
     document = build_document(files, examples, __version__)
     written = {
         SPEC / "openapi.json": document,
         SPEC / "swagger.json": as_swagger2(document),
-        TABLE / "event_fields.json": build_table(files[DOCUMENTED.index("event")]),
+        TABLE / "event_fields.json": build_table(files[SERVICES.index("event")]),
     }
     for path, content in written.items():
         text = json.dumps(content, indent=2, ensure_ascii=False)
         (root / path.parent).mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text + "\n", encoding="utf-8")
+    (root / RPCS).mkdir(parents=True)
+    (root / RPCS / "__init__.py").write_text(build_module(files), encoding="utf-8")
 
 
 def stale_files(root: Path, folder: Path) -> Sequence[str]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from tracker.client.connection import ApiError, Connection
-from tracker.client.rpcs import CREATE_EVENT, CREATE_LOCK, GET_LOCK, LIST_LOCKS, RENEW_LOCK, UN_LOCK, Rpc
+from tracker.client.rpc import Rpc
+from tracker.client.rpcs import CREATE_EVENT, CREATE_LOCK, GET_LOCK, LIST_LOCKS, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code
 from tracker.pb import lock_pb
 
 if TYPE_CHECKING:
-    from tracker.client.rpcs import A, Q
+    from tracker.client.rpc import A, Q
 
 CHECK_LOCK = Rpc(lambda: (lock_pb.CheckLockRequest, lock_pb.CheckLockResponse))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.cli.printing import Cell, M
     from tracker.cli.tables import Table
     from tracker.client.connection import ApiError, Connection
-    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.client.rpc import A, Q, Rpc
     from tracker.transcoding.json_text import JsonValue
 
 Document: TypeAlias = "Message | Callable[[], Mapping[str, JsonValue]]"

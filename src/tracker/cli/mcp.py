@@ -81,7 +81,7 @@ class _Remote:
         import anyio.to_thread
 
         from tracker.client.connection import ApiError
-        from tracker.client.rpcs import Rpc
+        from tracker.client.rpc import Rpc
         from tracker.mcp.tools import Refused
 
         try:

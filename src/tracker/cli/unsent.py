@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracker.client.connection import ApiError, Connection
-    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.client.rpc import A, Q, Rpc
 
 _MOST = 1_000
 """Files that are kept."""

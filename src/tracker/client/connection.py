@@ -25,7 +25,7 @@ from tracker.transcoding.bindings import HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.client.rpc import A, Q, Rpc
     from tracker.pb import event_pb
     from tracker.transcoding.bindings import HttpBinding
     from tracker.transcoding.json_text import JsonValue

@@ -14,7 +14,7 @@ from tracker.errors import Code, FieldViolation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.client.rpcs import A
+    from tracker.client.rpc import A
     from tracker.transcoding.json_text import JsonValue
 
 _FROM_PROXIES = (502, 503, 504)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILES",
+    "SERVICES",
     "STANDARD_FILES",
     "access_pb",
     "annotations_pb",
@@ -63,6 +64,24 @@ __all__ = [
     "webhook_pb",
 ]
 
+SERVICES = (
+    "event",
+    "catalog",
+    "lock",
+    "link",
+    "auth",
+    "audit",
+    "webhook",
+    "incident",
+    "terraform",
+    "freeze",
+    "intake",
+    "version",
+    "deployment",
+    "retention",
+    "delivery",
+)
+"""The packages that declare services, in the order of the documents."""
 _PACKAGES = {
     "access_pb": "proto.access.v1",
     "annotations_pb": "google.api",

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.cli.catalog.reading import Described
-    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.client.rpc import A, Q, Rpc
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
 

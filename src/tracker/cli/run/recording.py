@@ -25,7 +25,8 @@ from tracker.cli.run.gate import NotAllowedError, require_allowed
 from tracker.cli.run.relay import Relay
 from tracker.cli.unsent import KeptRequest, is_transient, send_kept
 from tracker.client.connection import NO_ANSWER, ApiError, Connection
-from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK, A, Q, Rpc
+from tracker.client.rpc import A, Q, Rpc
+from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
 from tracker.errors import Code
 from tracker.guardian.protocol import SECOND, Deadlines, Gone
 from tracker.pb import event_pb, lock_pb
