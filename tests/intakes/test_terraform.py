@@ -65,12 +65,12 @@ async def versions(http: httpx2.AsyncClient, environment: str = "production") ->
     return found
 
 
-@pytest.mark.skipif(
-    shutil.which("terraform") is None, reason="terraform is not installed: ITS BACKEND IS UNTRIED"
-)
+@pytest.mark.parametrize("program", ["terraform", "tofu"])
 async def test_terraform_itself_stores_and_locks_its_state(
-    url: str, http: httpx2.AsyncClient, tmp_path: Path
+    url: str, http: httpx2.AsyncClient, tmp_path: Path, program: str
 ) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed: ITS BACKEND IS UNTRIED")
     (tmp_path / "main.tf").write_text(CONFIGURATION)
     environ = os.environ | {
         **dict.fromkeys(("TF_HTTP_ADDRESS", "TF_HTTP_LOCK_ADDRESS", "TF_HTTP_UNLOCK_ADDRESS"), url + STATE),
@@ -82,7 +82,7 @@ async def test_terraform_itself_stores_and_locks_its_state(
 
     async def run(*arguments: str, code: int = 0) -> str:
         process = await asyncio.create_subprocess_exec(
-            "terraform",
+            program,
             *arguments,
             "-no-color",
             cwd=tmp_path,
