@@ -71,10 +71,10 @@ async def test_numbers_stand_beside_those_of_the_period_before(http: httpx2.Asyn
     shown = await page(http, "/insights?from=2026-03-02T05:00Z&to=2026-03-02T09:00Z")
     before = shown.one("dl", class_="tiles").all("dd", class_="before")
     assert [each.text for each in before] == [
-        "2 before, +50 %",
-        "2 before, +50 %",
-        "0.0 % before, 0 of 2",
-        "0 before",
+        "2 in the period before, +50 %",
+        "2 in the period before, +50 %",
+        "0.0 % in the period before, 0 of 2",
+        "0 in the period before",
     ]
     found = await page(http, before[0].one("a").attributes["href"])
     assert len(found.all("td", class_="title")) == 2

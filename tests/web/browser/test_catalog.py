@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from playwright.async_api import expect
+from tests.web.html import record
 
 if TYPE_CHECKING:
+    import httpx2
     from tests.web.browser.readers import Readers
 
     from tracker.app import App
+
+
+async def test_the_graph_begins_where_something_fails(
+    demo: App, readers: Readers, api: httpx2.AsyncClient
+) -> None:
+    given = {"type": "deployment", "status": "failure", "environment": "production"}
+    await record(api, "Deploy loyalty", service="loyalty", **given)
+    page = await readers.visit(demo, "/catalog?view=graph", width=360)
+    await expect(page.locator("a.node.bad").first).to_be_in_viewport(ratio=1)
 
 
 async def test_the_graph_grows_by_keys_and_lights_what_a_service_calls(demo: App, readers: Readers) -> None:

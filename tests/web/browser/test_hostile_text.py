@@ -138,3 +138,53 @@ async def test_hostile_text_in_an_address_or_a_query_runs_nowhere(
         await page.locator("#q").press("Enter")
         await page.wait_for_url(lambda address: "q=" in address)
     assert readers.troubles == []
+
+
+async def test_names_without_spaces_widen_no_page(
+    app: App, http: httpx2.AsyncClient, readers: Readers
+) -> None:
+    name, version = "reconciliation-of-payments" * 7, "v1+sha." + "0123456789" * 7
+    entry = {
+        "name": name,
+        "owner": name,
+        "type": "project",
+        "version": version,
+        "dependenciesOut": [name, "x" * 200],
+    }
+    lock = {
+        "service": name,
+        "who": name,
+        "resource": "a/" * 99,
+        "environment": "production",
+        "reason": "y" * 2000,
+    }
+    freeze = {"title": "z" * 500, "type": "hard", "services": [name, *map(str, range(99))], "active": True}
+    freeze |= {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2090-01-01T00:00:00Z"}
+    hook = {
+        "name": name,
+        "url": "https://1.1.1.1/" + "a" * 900,
+        "query": " OR ".join(f"service:{name}" for _ in range(9)),
+    }
+    labels = {"service": name, "owner": name, "version": version, "environment": "production"}
+    for status, type_ in (("success", "deployment"), ("planned", "operation"), ("open", "incident")):
+        event = {"title": name, "attributes": {**labels, "type": type_, "status": status, "message": name}}
+        assert (await http.post(f"{API}/event", json=event)).is_success
+    for path, content in (("lock", lock), ("freeze-window", freeze), ("webhooks", hook)):
+        assert (await http.post(f"{API}/{path}", json=content)).is_success, path
+    assert (await http.put(f"{API}/catalog", json=entry)).is_success
+    assert (await http.post(f"{API}/integrations/flux/webhook", json={"reason": "n" * 999})).is_success
+    page = await readers.visit(app, "/events", width=360)
+    visited = [*(path for path, _ in NAVIGATION), *await addresses(page)]
+    visited += [
+        "/calendar?week=2031-03-05",
+        "/matrix",
+        "/webhooks",
+        "/insights?by=service",
+        "/insights/delivery?by=service",
+    ]
+    visited.append(f"/deploy-check?service={name}&environment=production&version={quote(version)}")
+    for width in (360, 1280):
+        await page.set_viewport_size({"width": width, "height": 900})
+        for address in visited:
+            await page.goto(address)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -136,7 +136,7 @@ export function arrangeHours() {
   const scroll = document.getElementById("hours");
   if (scroll && !scroll.dataset.arranged) {
     scroll.dataset.arranged = "1";
-    scroll.scrollTop = 7 * PIXELS;
+    scroll.scrollTop = 7 * PIXELS - 12; // above the name of the hour
   }
   tick();
 }

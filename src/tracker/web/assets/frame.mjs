@@ -16,6 +16,10 @@ function remembered(name) {
 
 root.classList.add("scripted");
 
+const pages = /** @type {HTMLElement | null} */ (document.querySelector(".top nav"));
+const current = /** @type {HTMLElement | null} */ (pages?.querySelector("[aria-current]"));
+if (pages && current) pages.scrollLeft = current.offsetLeft - pages.offsetLeft - (pages.clientWidth - current.offsetWidth) / 2;
+
 document.getElementById("theme")?.addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";

@@ -78,5 +78,9 @@ if (view && svg) {
   svg.addEventListener("focusin", light);
   svg.addEventListener("focusout", light);
 
-  svg.querySelector(".node.chosen")?.scrollIntoView({ block: "nearest", inline: "center" });
+  const first = svg.querySelector(".node.chosen") ?? svg.querySelector(".node.bad") ?? svg.querySelector(".node.run") ?? svg.querySelector(".node");
+  if (first) {
+    const [node, place] = [first.getBoundingClientRect(), view.getBoundingClientRect()];
+    view.scrollBy((node.left + node.right - place.left - place.right) / 2, (node.top + node.bottom - place.top - place.bottom) / 2);
+  }
 }

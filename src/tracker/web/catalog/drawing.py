@@ -23,6 +23,8 @@ _GAP: Final = 14
 _PER_ROW: Final = 6
 _LETTERS: Final = 22
 _LETTERS_BESIDE_REST: Final = 17
+_TAIL: Final = 7
+"""Letters at the end of a name that is too long, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +159,20 @@ def _node(  # noqa: PLR0913 - what is known of a name
 
 
 def _cut(text: str, most: int) -> str:
-    """Return the beginning of a text that is as wide as some letters."""
-    wide = 0
-    for place, letter in enumerate(text):
-        wide += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        if wide > most:
-            return f"{text[: place - 1]}…"
-    return text
+    """Return a text as wide as some letters, without its middle: many names differ at their end."""
+    if _width(text) <= most:
+        return text
+    tail = text[-_TAIL:]
+    while tail and _width(tail) > _TAIL:
+        tail = tail[1:]
+    head = text[: most - 1]
+    while head and _width(head) > most - 1 - _width(tail):
+        head = head[:-1]
+    return f"{head}…{tail}"
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _path(points: Sequence[Point]) -> str:

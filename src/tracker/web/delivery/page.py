@@ -14,6 +14,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.time_text import MICROS, moment_text
+from tracker.web.charts import ticks
 from tracker.web.site import View
 from tracker.web.times import read_time
 from tracker.web.visit import address, part
@@ -78,6 +79,8 @@ class DeliveryPage:
             groups=[(each.name or "none", each.deployments, _tiles(each)) for each in groups],
             others=0 if answer is None else answer.other_groups,
             bars=[] if answer is None else _bars(answer, visit),
+            most=0 if answer is None else max((each.deployments for each in answer.buckets), default=0),
+            ticks=() if answer is None else ticks(_edges(answer), visit.times),
             names=[*NAMES.values()],
             span="" if answer is None else _span(answer, visit),
             environments="" if answer is None else ", ".join(map(wire_name, answer.environments)),
@@ -166,6 +169,11 @@ def _notes(group: delivery_pb.DeliveryGroup) -> list[str]:
             f"{NAMES[wire_name(each.metric)]}: {gap}" for each in group.metrics for gap in each.gaps
         )
     ]
+
+
+def _edges(answer: delivery_pb.GetDeliveryMetricsResponse) -> Sequence[int]:
+    """Return where the intervals of a chart begin, and where the last one ends."""
+    return [*(_micros(each.start) for each in answer.buckets), _micros(answer.end)] if answer.buckets else []
 
 
 def _bars(answer: delivery_pb.GetDeliveryMetricsResponse, visit: Visit) -> list[Bar]:

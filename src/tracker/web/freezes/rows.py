@@ -25,6 +25,8 @@ _LOOKS: Final = {
     freeze_pb.FreezeType.SOFT: Label("soft", "warn", "triangle"),
 }
 _UNKNOWN: Final = Label("unknown", "note", "dot")
+_NAMES: Final = 5
+"""How many names of a kind are shown before the others are counted."""
 
 
 class FreezeRow(NamedTuple):
@@ -79,9 +81,14 @@ def bounds_of(occurrence: freeze_pb.FreezeOccurrence) -> tuple[int, int]:
 
 
 def subject_text(window: freeze_pb.FreezeWindow) -> str:
-    """Return what a freeze window is for."""
+    """Return what a freeze window is for, with the first names of each kind."""
     kinds = (window.scope_ids, window.services, window.environments, window.teams)
-    return " · ".join(", ".join(each) for each in kinds if each) or "everything"
+    return " · ".join(_brief(each) for each in kinds if each) or "everything"
+
+
+def _brief(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def look_of(window: freeze_pb.FreezeWindow) -> Label:

@@ -30,10 +30,10 @@ _INTERVALS: Final = 60
 """The most intervals of a chart, which is as many rows as a table has."""
 _COLOURS: Final = ("c1", "c2", "c3", "c4", "c5", "c6")
 _PERCENTILES: Final = (
-    ("p50", "half within"),
-    ("p90", "90 % within"),
-    ("p95", "95 % within"),
-    ("p99", "99 % within"),
+    ("p50", "median"),
+    ("p90", "p90"),
+    ("p95", "p95"),
+    ("p99", "p99"),
     ("max", "longest"),
 )
 _DRAWN: Final = 3
@@ -187,7 +187,8 @@ def _durations(  # noqa: PLR0913 - what the two kinds of charts have in common
 ) -> Durations:
     width = WIDTH / max(1, len(answer.buckets))
     shown = dict(islice(series.items(), drawn))
-    longest = max((each or 0 for values in shown.values() for each in values), default=0)
+    known = [each for values in shown.values() for each in values if each is not None]
+    longest = max(known, default=None)
     rows = []
     for place, (since, until) in enumerate(_intervals(scope, answer)):
         ended = (answer.buckets[place].durations or _NONE).count
@@ -203,7 +204,7 @@ def _durations(  # noqa: PLR0913 - what the two kinds of charts have in common
             )
         )
     lines = (
-        Line(name, f"line-{place}", _path(values, longest, width))
+        Line(name, f"line-{place}", _path(values, longest or 1, width))
         for place, (name, values) in enumerate(shown.items(), 1)
     )
     return Durations(
@@ -221,15 +222,19 @@ def _micros(percentiles: event_pb.DurationPercentiles, name: str) -> int | None:
 
 
 def _path(values: Sequence[int | None], longest: int, width: float) -> str:
-    """Return a line through the middles of the intervals; it has a gap where nothing is known."""
-    steps, drawn = [], False
-    for place, value in enumerate(values):
+    """Return a line through the middles of the intervals; it has a gap where nothing is known.
+
+    A value without neighbours is a dash as long as half its interval.
+    """
+    steps, before = [], None
+    for place, (value, after) in enumerate(zip(values, [*values[1:], None], strict=True)):
         if value is not None:
-            y = HEIGHT - HEIGHT * value / max(1, longest)
-            steps.append(f"{'L' if drawn else 'M'}{(place + 0.5) * width:.1f} {y:.1f}")
-            if not drawn:  # a point without neighbours is seen as a dot
-                steps.append("h0.1")
-        drawn = value is not None
+            y = HEIGHT - HEIGHT * value / longest
+            if before is None and after is None:
+                steps.append(f"M{(place + 0.25) * width:.1f} {y:.1f}h{width / 2:.1f}")
+            else:
+                steps.append(f"{'M' if before is None else 'L'}{(place + 0.5) * width:.1f} {y:.1f}")
+        before = value
     return "".join(steps)
 
 
