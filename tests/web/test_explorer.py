@@ -9,13 +9,13 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from tests.web.html import page, record, send
 
 from tracker.web.explorer import selection
 
 if TYPE_CHECKING:
     import httpx2
-    import pytest
 
 
 async def test_a_new_server_teaches_the_first_commands(http: httpx2.AsyncClient) -> None:
@@ -169,9 +169,20 @@ async def test_commands_and_links_for_elsewhere_ask_the_same(http: httpx2.AsyncC
     assert len((await http.get(texts[2])).json()["events"]) == 1
 
 
-async def test_a_page_that_fails_is_a_page(http: httpx2.AsyncClient) -> None:
-    shown = await page(http, "/events?from=yesteryear", 400)
-    assert "expected a time such as" in shown.one("main").text
+@pytest.mark.parametrize("path", ["/events", "/timeline", "/insights"])
+async def test_a_wrong_time_can_be_corrected_where_it_was_entered(
+    http: httpx2.AsyncClient, path: str
+) -> None:
+    shown = await page(http, f"{path}?q=service%3Acart&from=yesteryear&to=now", 400)
+    form = shown.one("main").one("form", action=path)
+    entered = {each.attributes["name"]: each.attributes["value"] for each in form.all("input")}
+    assert entered == {"q": "service:cart", "from": "yesteryear", "to": "now"}
+    wrong = form.one("input", name="from").attributes
+    assert (wrong["aria-invalid"], "aria-invalid" in form.one("input", name="to").attributes) == (
+        "true",
+        False,
+    )
+    assert "expected a time such as" in form.one("p", id=wrong["aria-describedby"]).text
 
 
 async def test_selected_events_are_changed_once_that_is_confirmed(http: httpx2.AsyncClient) -> None:

@@ -227,7 +227,8 @@ async def _submit(page: FormPage, visit: Visit) -> Done | View | HttpResponse:
 
 def _refusal(error: TrackerError, call: Call) -> View:
     call.did = ("page refused", {"reason": error.reason, "error": error.message})
-    return View("error.html", error.reason.http_status, error=error)
+    wrong = {each.field: each.description for each in error.violations}
+    return View("error.html", error.reason.http_status, error=error, wrong=wrong)
 
 
 def refused(error: TrackerError) -> bool:

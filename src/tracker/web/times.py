@@ -21,7 +21,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _DAY: Final = 86_400 * MICROS
 _YEAR: Final = 365
 _WEEKS: Final = 28
-"""Days from which on a distance is said in years, and in days alone."""
+"""Days from which on a distance is said in days alone, and of two years in years."""
 
 
 def length(value: Duration | int | None) -> str:
@@ -33,7 +33,7 @@ def length(value: Duration | int | None) -> str:
 
 def _distance(size: int) -> str:
     """Return how far a moment is, in microseconds, for people: hours of the last years say nothing."""
-    days = size // _DAY
+    days = (size + _DAY // 2) // _DAY
     if days >= 2 * _YEAR:
         return f"{days // _YEAR:,} years"
     return f"{days}d" if days >= _WEEKS else length(size)
@@ -76,8 +76,10 @@ class Times:
         return local.isoformat(" ", "minutes")[:16]
 
     def span(self, since: int, until: int) -> str:
-        """Return a period to the minute, each end with its day."""
-        return f"{self.minute(since)} to {self.minute(until)}"
+        """Return a period to the minute, each end with its day; where that is one, it is said once."""
+        start, end = self.local(since), self.local(until)
+        shown = f"{end:%H:%M}" if start.date() == end.date() else self.minute(until)
+        return f"{self.minute(since)} to {shown}"
 
     def minute(self, moment: int) -> str:
         """Return a moment to the minute, with its day."""
