@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.endpoint import Step
     from tracker.config.settings import Settings
-    from tracker.services.webhooks.channels import Answer, Post
+    from tracker.services.webhooks.channels import Answer, Http
     from tracker.telemetry.spans import Spans
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -41,20 +41,20 @@ class Tracing:
         for name in Store.__annotations__:
             setattr(store, name, self._spans.part_of_store(getattr(store, name), name, system))
 
-    def over(self, http: Post) -> Post:
+    def over(self, http: Http) -> Http:
         """Return what sends requests, with a span of each."""
         return http if self._spans is None else _Traced(http, self._spans)
 
 
 class _Traced:
-    def __init__(self, http: Post, spans: Spans) -> None:
+    def __init__(self, http: Http, spans: Spans) -> None:
         self._http = http
         self._spans = spans
         self.errors = http.errors
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def request(self, verb: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         answer: Answer = await self._spans.around(
-            url, headers, lambda traced: self._http.post(url, traced, body)
+            verb, url, headers, lambda traced: self._http.request(verb, url, traced, body)
         )
         return answer
 

@@ -9,6 +9,7 @@ from tracker.outgoing.public_http import PublicHttp
 from tracker.pb import webhook_pb
 from tracker.services.webhooks.apprise import Mail
 from tracker.services.webhooks.channels import Signed
+from tracker.services.webhooks.grafana import Grafana
 from tracker.services.webhooks.outbox import WebhookOutbox
 from tracker.services.webhooks.sender import WebhookSender
 from tracker.services.webhooks.service import WebhookService
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Context
-    from tracker.services.webhooks.channels import Channel, Post
+    from tracker.services.webhooks.channels import Channel, Http
     from tracker.services.webhooks.sender import SenderObserver
     from tracker.stores.webhooks import WebhookStore
     from tracker.supervision import Supervisor
@@ -46,20 +47,21 @@ def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
     observer: SenderObserver,
     tasks: Supervisor,
     opened: AsyncExitStack,
-    over: Callable[[Post], Post],
+    over: Callable[[Http], Http],
 ) -> Webhooks:
     """Begin to send messages, over what `over` makes of a sender of requests."""
     http = PublicHttp(settings.webhook_allowed_networks)
     opened.push_async_callback(http.close)
     apprise = AppriseProcesses.opened(settings.webhook_allowed_networks)
-    post = over(http)
-    signed, shown = Signed(post, context.now), (settings.auth_public_url, settings.timezone)
+    sending = over(http)
+    signed, shown = Signed(sending, context.now), (settings.auth_public_url, settings.timezone)
     channels: Mapping[webhook_pb.WebhookFormat, Channel] = {
         _Format.native: signed,
         _Format.cloudevents: signed,
         _Format.cdevents: signed,
-        _Format.slack: Slack(post, *shown, settings.slack_signing_secret is not None),
-        _Format.teams: Teams(post, *shown),
+        _Format.slack: Slack(sending, *shown, settings.slack_signing_secret is not None),
+        _Format.teams: Teams(sending, *shown),
+        _Format.grafana: Grafana(sending, settings.auth_public_url),
         _Format.apprise: Mail(apprise, *shown),
     }
     sender = WebhookSender(store, context, channels, observer)

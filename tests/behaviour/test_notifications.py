@@ -337,3 +337,60 @@ async def test_cdevents_say_what_our_own_intake_reads(
     }
     assert ("mail", "open", "incident") in read
     assert ("bank", "failure", "operation") in read
+
+
+async def test_an_event_is_one_annotation_of_grafana_that_goes_on_with_it(
+    client: RestClient, http: httpx2.AsyncClient
+) -> None:
+    """Grafana is the server itself, whose intake of annotations answers as Grafana does."""
+    key = await client.call(
+        "AuthService/CreateApiKey", {"name": "grafana", "permissions": ["event:write", "event:read"]}
+    )
+    asked = {"format": "grafana", "query": "source:ci", "token": key["secret"]}
+    for fields in ({"token": ""}, {"format": "teams"}):
+        with pytest.raises(Refused, match="token"):
+            await created(client, str(http.base_url), **asked | fields)
+    hook = await created(client, str(http.base_url), **asked)
+    assert key["secret"] not in json.dumps(hook)
+
+    async def annotations(event: str) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = (
+            await http.get("/api/annotations", params={"tags": f"tracker:{event}"})
+        ).json()
+        return listed
+
+    async def annotated(event: str, tag: str) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE):
+            while not any(tag in each["tags"] for each in await annotations(event)):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        (found,) = await annotations(event)
+        return found
+
+    event = await recorded(
+        client, type="incident", status="open", environment="production", startDate="2026-01-31T12:00:00Z"
+    )
+    begun = await annotated(event, "status:open")
+    assert begun["time"] == begun["timeEnd"] == 1769860800000
+    assert begun["text"].splitlines() == ["open: Deploy shop", f"https://tracker.example/events/{event}"]
+    assert {f"tracker:{event}", "service:shop", "type:incident"} <= set(begun["tags"])
+    await changed(client, event, status="close", endDate="2026-01-31T12:05:00Z")
+    ended = await annotated(event, "status:close")
+    assert (ended["id"], ended["timeEnd"]) == (begun["id"], begun["time"] + 300_000)
+    assert ended["text"].startswith("close: Deploy shop")
+
+    await http.delete(f"/api/annotations/{begun['id']}")  # in Grafana, by hand
+    await changed(client, event, status="done")
+    await annotated(event, "status:done")
+
+    update = {"id": hook["id"], "name": "n", "url": hook["url"], "format": "grafana", "query": "source:ci"}
+    await client.call("WebhookService/UpdateWebhook", update | {"disabled": True})
+    lost = await recorded(client, type="incident")
+    unconfirmed = {"text": "x", "tags": [f"tracker:{lost}", "service:shop"]}
+    number = (await http.post("/api/annotations", json=unconfirmed)).json()["id"]
+    await client.call("WebhookService/UpdateWebhook", update)
+    await changed(client, lost, status="failure")
+    assert (await annotated(lost, "status:failure"))["id"] == number
+    await http.delete(f"/api/v1alpha1/event/{lost}")
+    async with asyncio.timeout(PATIENCE):
+        while await annotations(lost):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)

@@ -45,7 +45,7 @@ async def test_an_address_that_is_not_public_is_refused(url: str) -> None:
     http = PublicHttp(())
     assert await http.refusal(url) != ""
     with pytest.raises((AddressRefusedError, NoAnswerError)):
-        await http.post(url, {}, b"")
+        await http.request("POST", url, {}, b"")
     await http.close()
 
 
@@ -60,9 +60,9 @@ async def test_the_address_is_checked_again_for_each_connection() -> None:
     """What a name stands for may change after a webhook was created."""
     async with receiving() as receiver:
         allowed, strict = PublicHttp((ip_network("127.0.0.0/8"),)), PublicHttp(())
-        assert (await allowed.post(receiver.url, {"x": "y"}, b"body")).status == 204
+        assert (await allowed.request("POST", receiver.url, {"x": "y"}, b"body")).status == 204
         with pytest.raises(AddressRefusedError, match=r"127\.0\.0\.1 is 127\.0\.0\.1, which is not a public"):
-            await strict.post(receiver.url, {}, b"body")
+            await strict.request("POST", receiver.url, {}, b"body")
         assert len(receiver.received) == 1
         await allowed.close()
 
@@ -71,4 +71,4 @@ async def test_a_name_that_can_not_be_resolved_may_be_resolved_later() -> None:
     http = PublicHttp(())
     assert await http.refusal("https://nobody.invalid/") == ""
     with pytest.raises(NoAnswerError):
-        await http.post("https://nobody.invalid/", {}, b"")
+        await http.request("POST", "https://nobody.invalid/", {}, b"")

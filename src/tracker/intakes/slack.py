@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.api.rpcs import Rpcs
     from tracker.domain.access import Principal
     from tracker.services.context import Call
-    from tracker.services.webhooks.channels import Post
+    from tracker.services.webhooks.channels import Http
 
 PATH: Final = "/api/v1alpha1/integrations/slack/interactions"
 REPLAY_SECONDS: Final = 5 * 60
@@ -63,7 +63,7 @@ class SlackInteractions:
     _secret: str | None
     _users: Mapping[str, str]
     _people: People
-    _http: Post
+    _http: Http
     _now: Callable[[], int]
 
     def routes(self) -> Sequence[HttpRoute]:
@@ -128,8 +128,8 @@ class SlackInteractions:
         said = {"response_type": "ephemeral", "replace_original": False, "text": told}
         with suppress(TimeoutError, *self._http.errors):
             async with asyncio.timeout(_TOLD_SECONDS):
-                await self._http.post(
-                    address, {"content-type": "application/json"}, json.dumps(said).encode()
+                await self._http.request(
+                    "POST", address, {"content-type": "application/json"}, json.dumps(said).encode()
                 )
 
 

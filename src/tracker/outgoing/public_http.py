@@ -55,7 +55,7 @@ class PublicHttp:
     """Sends requests to public addresses, and to those in networks that are allowed."""
 
     errors = (AddressRefusedError, NoAnswerError)
-    """What `post` raises where there is no answer."""
+    """What `request` raises where there is no answer."""
 
     def __init__(self, allowed: Sequence[IPv4Network | IPv6Network]) -> None:
         self._allowed = allowed
@@ -105,8 +105,8 @@ class PublicHttp:
                 )
         return str(addresses[0])
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Send a body, and return the answer, within 15 seconds.
+    async def request(self, verb: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Send a request, and return the answer, within 15 seconds.
 
         Raises:
             AddressRefusedError: The address may not be reached.
@@ -123,7 +123,7 @@ class PublicHttp:
             async with (
                 asyncio.timeout(_TIMEOUT),
                 self._pool.stream(
-                    "POST",
+                    verb,
                     address,
                     headers=[*headers.items()],
                     content=body,

@@ -93,17 +93,17 @@ class Spans:
         return _Part(part, name, system, self._start)
 
     async def around(
-        self, url: str, headers: Mapping[str, str], send: Callable[[Mapping[str, str]], Any]
+        self, verb: str, url: str, headers: Mapping[str, str], send: Callable[[Mapping[str, str]], Any]
     ) -> Any:  # noqa: ANN401 - an answer with a status
-        """Return the answer to a POST that `send` sends with the headers of its span."""
+        """Return the answer to a request that `send` sends with the headers of its span."""
         address = urlsplit(url)
         attributes: dict[str, str | int] = {
-            "http.request.method": "POST",
+            "http.request.method": verb,
             "url.scheme": address.scheme,
             "server.address": address.hostname or "",
             "server.port": address.port or (443 if address.scheme == "https" else 80),
         }
-        span = self._start("POST", self._parent(headers), SpanKind.CLIENT, attributes)
+        span = self._start(verb, self._parent(headers), SpanKind.CLIENT, attributes)
         carrier = dict(headers)
         self._propagator.inject(carrier, set_span_in_context(span, Context()))
         try:

@@ -27,10 +27,12 @@ from tracker.cli.webhook.options import (
     BotToken,
     Changes,
     Format,
+    GrafanaToken,
     Name,
     NotificationOptions,
     Query,
     given,
+    token_of,
 )
 from tracker.cli.webhook.shown import (
     DELIVERIES,
@@ -63,6 +65,7 @@ def create(  # noqa: PLR0913  # one for each option
     change: Changes = None,
     format_: Format = None,
     bot_token: BotToken = None,
+    grafana_token: GrafanaToken = None,
     notification: NotificationOptions,
     ed25519: Annotated[
         bool, typer.Option("--ed25519", help="Sign with a key pair, so that the receiver has no secret.")
@@ -72,7 +75,7 @@ def create(  # noqa: PLR0913  # one for each option
     """Create a webhook, and print the secret that its receiver verifies messages with.
 
     It is printed only this once, alone on standard output. Messages are signed as Standard Webhooks has it.
-    One for people, by Slack, Teams, mail or another service of apprise, has no secret: its id is printed.
+    One for people, by Slack, Teams, Grafana, or mail and others by apprise, has no secret: its id is printed.
 
     Example: tracker webhook create https://example.com/hooks --name pager --query status:failure
     """
@@ -86,7 +89,7 @@ def create(  # noqa: PLR0913  # one for each option
             "changes": list(change or ()),
             "format": format_ or "WEBHOOK_FORMAT_UNSPECIFIED",
             "signature": "ed25519" if ed25519 else "hmac",
-            "token": (bot_token or "") if notification.channel else "",
+            "token": token_of(format_ or "", notification.channel or "", bot_token, grafana_token),
         }
     )
     request.notification = notification.onto(None)
@@ -120,6 +123,7 @@ def update(  # noqa: PLR0913  # one for each option
     change: Changes = None,
     format_: Format = None,
     bot_token: BotToken = None,
+    grafana_token: GrafanaToken = None,
     notification: NotificationOptions,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether changes are sent.")
@@ -144,7 +148,7 @@ def update(  # noqa: PLR0913  # one for each option
         changes=old.changes if change is None else UPDATE_WEBHOOK.of({"changes": list(change)}).changes,
         format=old.format if format_ is None else UPDATE_WEBHOOK.of({"format": format_}).format,
         disabled=old.disabled if enabled is None else not enabled,
-        token=(bot_token or "") if told.channel else "",
+        token=token_of(format_ or old.format.name, told.channel, bot_token, grafana_token),
         notification=told,
     )
     answer = api.call(UPDATE_WEBHOOK, request)

@@ -37,7 +37,7 @@ Format = Annotated[
     str | None,
     choice_option(
         "webhook_pb.WebhookFormat",
-        "Form of its messages: native, cloudevents or cdevents; for people slack, teams or apprise.",
+        "Form of its messages: native, cloudevents or cdevents; for people slack, teams, grafana or apprise.",
         "--format",
     ),
 ]
@@ -47,6 +47,14 @@ BotToken = Annotated[
         envvar="SLACK_BOT_TOKEN",
         metavar="TOKEN",
         help="Token of a bot of Slack, xoxb-..., which posts to a channel; the URL is https://slack.com/api.",
+    ),
+]
+GrafanaToken = Annotated[
+    str | None,
+    typer.Option(
+        envvar="GRAFANA_TOKEN",
+        metavar="TOKEN",
+        help="Token of a service account of Grafana, which writes annotations; the URL is that of Grafana.",
     ),
 ]
 
@@ -109,6 +117,13 @@ class Notification:
 
 
 NotificationOptions = Annotated[Notification, options_of(Notification)]
+
+
+def token_of(format_: str, channel: str, bot: str | None, grafana: str | None) -> str:
+    """Return the token that messages of a format are sent with, or nothing."""
+    if format_ == "grafana":
+        return grafana or ""
+    return (bot or "") if channel else ""
 
 
 def given(url: str) -> str:

@@ -37,15 +37,15 @@ class Answer(Protocol):
         """Whether its status is one of success."""
 
 
-class Post(Protocol):
+class Http(Protocol):
     """Sends requests."""
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What `post` raises where there is no answer; the message says why."""
+        """What `request` raises where there is no answer; the message says why."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a body, and return the answer."""
+    async def request(self, verb: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send a request, and return the answer."""
 
 
 class Sent(NamedTuple):
@@ -71,7 +71,7 @@ class Channel(Protocol):
 class Signed:
     """Sends a message as it is, signed as Standard Webhooks has it."""
 
-    _http: Post
+    _http: Http
     _now: Callable[[], int]
 
     async def send(self, webhook: StoredWebhook, deliveries: Sequence[Delivery], _receipt: str) -> Sent:
@@ -97,10 +97,10 @@ def _trace_of(body: bytes) -> str:
     return str(attributes.get("traceId") or "")
 
 
-async def posted(http: Post, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
+async def posted(http: Http, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
     """Send a body; return what became of it, where the status of the answer says so."""
     try:
-        answer = await http.post(url, headers, body)
+        answer = await http.request("POST", url, headers, body)
     except http.errors as error:
         return Sent(problem=str(error))
     return Sent(answer.status, "" if answer.succeeded else failure(answer), answer.retry_after)

@@ -36,8 +36,8 @@ TEST: Final = "webhook.test"
 """The type of the message that tests a webhook."""
 
 _Format = webhook_pb.WebhookFormat
-FOR_PEOPLE: Final = frozenset({_Format.slack, _Format.teams, _Format.apprise})
-"""Formats of messages for people, whose addresses are secret."""
+FOR_PEOPLE: Final = frozenset({_Format.slack, _Format.teams, _Format.grafana, _Format.apprise})
+"""Formats of messages for people, whose addresses or tokens are secret."""
 
 SUMMARY: Final = "summary"
 """The thread of messages that are sent as one."""
@@ -104,6 +104,8 @@ def _at_its_time(
     told: Delivery, webhook: webhook_pb.Webhook, event: event_pb.Event, moment: Moment
 ) -> Delivery:
     """Return a message for people, due when they are to be told: at once, or with others in a summary."""
+    if webhook.format is _Format.grafana:
+        return told._replace(thread=_thread_of_event(event_id(event)))
     how = webhook.notification or webhook_pb.Notification()
     zone, at = read_zone(how.time_zone) if how.time_zone else None, moment.now
     zone = zone or moment.zone
@@ -121,7 +123,11 @@ def _thread_of(event: event_pb.Event, how: webhook_pb.Notification) -> str:
     if how.group_by or how.group_for:
         values = [BY_NAME[name].value(event) for name in how.group_by if name in BY_NAME]
         return f"group:{hashlib.sha256(json.dumps(values).encode()).hexdigest()}"
-    return f"event:{attributes_of(event).related_id or event_id(event)}"
+    return _thread_of_event(attributes_of(event).related_id or event_id(event))
+
+
+def _thread_of_event(id_: str) -> str:
+    return f"event:{id_}"
 
 
 def thread_micros(webhook: webhook_pb.Webhook) -> int:

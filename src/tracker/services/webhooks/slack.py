@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from tracker.services.webhooks.channels import Post
+    from tracker.services.webhooks.channels import Http
     from tracker.services.webhooks.notices import Notice
     from tracker.stores.webhooks import Delivery, StoredWebhook
 
@@ -41,7 +41,7 @@ _LOST: Final = frozenset({"thread_not_found", "message_not_found"})
 class Slack:
     """Posts to a channel as a bot, or to an incoming webhook; `_with_buttons` if answers are received."""
 
-    _http: Post
+    _http: Http
     _public_url: str
     _zone: tzinfo
     _with_buttons: bool
@@ -84,7 +84,7 @@ class Slack:
         }
         address = f"{webhook.url.rstrip('/')}/{method}"
         try:
-            answer = await self._http.post(address, headers, json.dumps(message).encode())
+            answer = await self._http.request("POST", address, headers, json.dumps(message).encode())
         except self._http.errors as error:
             return Sent(problem=str(error))
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tracker.domain.query.fields import BY_NAME
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracker.stores.webhooks import StoredWebhook
 
 _Format = webhook_pb.WebhookFormat
+_WITH_TOKEN: Final = frozenset({_Format.slack, _Format.grafana})
 
 
 class Addresses(Protocol):
@@ -56,14 +57,7 @@ class Targets:
         Raises:
             TrackerError: INVALID_ARGUMENT; the address is none of its format or is refused, or a field lacks.
         """
-        how = webhook.notification or webhook_pb.Notification()
-        if bool(token) != bool(how.channel):
-            lacking, has = ("token", "channel") if how.channel else ("notification.channel", "token")
-            raise invalid(FieldViolation(lacking, f"is required with a {has}: a bot posts with both"))
-        if token and (webhook.format is not _Format.slack or not token.isascii() or not token.isprintable()):
-            raise invalid(
-                FieldViolation("token", "expected the token of a bot of Slack, with the format slack")
-            )
+        _require_token(webhook, token)
         if webhook.format is _Format.apprise:
             try:
                 shown = await self._apprise.shown(url)
@@ -95,9 +89,24 @@ class Targets:
             url = old.url
         how = webhook.notification
         moved = urlsplit(url).netloc != urlsplit(before.url).netloc
-        if how is not None and how.channel and not token and not moved:
+        has_token = webhook.format is _Format.grafana or (how is not None and how.channel)
+        if has_token and not token and not moved and webhook.format is before.record.format:
             token = old.token
         return await self.of(webhook, url, token)
+
+
+def _require_token(webhook: webhook_pb.Webhook, token: str) -> None:
+    """Refuse a token that a format can't use, and a format that lacks one."""
+    channel = webhook.notification.channel if webhook.notification else ""
+    if token and not (webhook.format in _WITH_TOKEN and token.isascii() and token.isprintable()):
+        expected = "expected the token of a bot of Slack or of Grafana, with that format"
+        raise invalid(FieldViolation("token", expected))
+    if webhook.format is _Format.grafana:
+        if not token:
+            raise invalid(FieldViolation("token", "is required: that of a service account of Grafana"))
+    elif bool(token) != bool(channel):
+        lacking, has = ("token", "channel") if channel else ("notification.channel", "token")
+        raise invalid(FieldViolation(lacking, f"is required with a {has}: a bot posts with both"))
 
 
 def told(

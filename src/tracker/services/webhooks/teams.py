@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
-    from tracker.services.webhooks.channels import Post, Sent
+    from tracker.services.webhooks.channels import Http, Sent
     from tracker.services.webhooks.notices import Notice
     from tracker.stores.webhooks import Delivery, StoredWebhook
 
@@ -31,7 +31,7 @@ _ESCAPED: Final = str.maketrans({sign: f"\\{sign}" for sign in "\\*_[]()#`~>"})
 class Teams:
     """Posts cards to a Workflow."""
 
-    _http: Post
+    _http: Http
     _public_url: str
     _zone: tzinfo
 
