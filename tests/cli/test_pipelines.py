@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import pytest
 import yaml
 from tests.cli.commands import at, tracker
@@ -126,9 +128,15 @@ def test_the_action_for_github_records_a_deployment_and_takes_locks(
     assert (event["status"], event["source"], event["version"]) == ("start", "github_action", "1.4.2")
     assert event["labels"] == {"sha": COMMIT, "repository": "acme/shop"}
     assert [each["eventId"] for each in held(server, "github-shop")] == [job.outputs()["event-id"]]
-    other = GithubJob(tmp_path, {**environ})
+    (tmp_path / "other").mkdir()
+    other = GithubJob(tmp_path / "other", {**environ})
     other._environ["GITHUB_RUN_ID"] = "43"  # noqa: SLF001 - another run, while this one holds the lock
     assert other.step(step="start", **inputs).returncode == 75
+    for step in ("finish", "release"):
+        ended = other.step(step=step, **inputs)
+        assert (ended.returncode, ended.stdout[:8]) == (0, "::notice"), ended.stderr
+    second = inputs | {"service": "team/github cart"}
+    assert job.step(step="start", **second).returncode == 0
     assert job.step(step="lock", **inputs).returncode == 0
     assert len(held(server, "github-shop")) == 2
     assert job.step(step="release", **inputs).returncode == 0
@@ -138,6 +146,8 @@ def test_the_action_for_github_records_a_deployment_and_takes_locks(
         ["error"],
         [],
     )
+    assert job.step(step="finish", status="success", **second).returncode == 0
+    assert [each["status"] for each in events(server, '"team/github cart"')] == ["success"]
     assert job.step(step="deploy", **inputs).returncode == 64
 
 
@@ -214,23 +224,38 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> str:
     return done.stdout.strip()
 
 
-def test_the_tasks_for_ansible_record_a_deployment(server: ServerProcess, environ: dict[str, str]) -> None:
-    (tasks,) = yaml.safe_load((ROOT / "deploy" / "pipelines" / "ansible" / "deployment.yml").read_text())
-    values: dict[str, Any] = {"tracker_service": "ansible-shop", "tracker_version": "1.4.2"}
-    commands = {
-        task["name"]: task["ansible.builtin.command"]["argv"]
-        for part in ("block", "rescue")
-        for task in tasks[part]
-        if "ansible.builtin.command" in task
-    }
+_PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_tasks: {tasks}
+      vars: {{tracker_service: ansible-shop, tracker_version: 1.4.2, tracker_deploy: {deploy}}}
+"""
+_DEPLOY = """
+- ansible.builtin.command: touch {folder}/{{{{ inventory_hostname }}}}
+- ansible.builtin.fail: {{msg: broken}}
+  when: inventory_hostname == broken | default('')
+"""
 
-    def rendered(name: str) -> list[str]:
-        return [jinja2.Template(each).render(values) for each in commands[name]]
 
-    values["tracker_started"] = {"stdout": run(rendered("Record the beginning"), environ)}
-    run(rendered("Record the success"), environ)
-    values["tracker_started"] = {"stdout": run(rendered("Record the beginning"), environ)}
-    run(rendered("Record the failure"), environ)
+@pytest.mark.skipif(
+    shutil.which("ansible-playbook") is None, reason="ANSIBLE IS MISSING: its tasks are not tried"
+)
+def test_the_tasks_for_ansible_record_one_deployment_of_all_hosts(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    play, deploy = tmp_path / "play.yml", tmp_path / "deploy.yml"
+    tasks = ROOT / "deploy" / "pipelines" / "ansible" / "deployment.yml"
+    play.write_text(_PLAY.format(tasks=tasks, deploy=deploy))
+    deploy.write_text(_DEPLOY.format(folder=tmp_path))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {**at(server), "PATH": path, "HOME": str(tmp_path), "ANSIBLE_LOCALHOST_WARNING": "false"}
+    command = ["ansible-playbook", "--inventory", "one,two,", "--connection", "local", str(play)]
+    for broken, code in ((), 0), (("--extra-vars", "broken=two"), 2):
+        done = subprocess.run([*command, *broken], env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout
+        for host in ("one", "two"):
+            (tmp_path / host).unlink()
     assert [each["status"] for each in events(server, "ansible-shop")] == ["failure", "success"]
 
 

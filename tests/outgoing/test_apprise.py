@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
-async def sent(url: str, allowed: Sequence[IPv4Network | IPv6Network] = ()) -> str:
-    return await AppriseProcesses.opened(allowed).notify(url, "title", "body", "info")
+async def sent(url: str, allowed: Sequence[IPv4Network | IPv6Network] = (), body: str = "body") -> str:
+    return await AppriseProcesses.opened(allowed).notify(url, "title", body, "info")
 
 
 async def test_a_network_that_is_not_allowed_is_not_reached_whatever_the_library_does() -> None:
@@ -42,7 +42,7 @@ async def test_no_service_of_the_machine_is_used(url: str) -> None:
     assert "can't be used" in await sent(url) or "not a public address" in await sent(url)
 
 
-async def test_mail_arrives_at_a_server_for_mail() -> None:
+async def test_mail_arrives_at_a_server_for_mail_as_the_text_that_it_is() -> None:
     lines: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,5 +63,9 @@ async def test_mail_arrives_at_a_server_for_mail() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         url = f"mailto://127.0.0.1:{port}?from=tracker@example.com&to=team@example.com&mode=insecure"
-        assert await sent(url, LOOPBACK) == ""
+        assert await sent(url, LOOPBACK, "first\n<b>second</b> & third") == ""
+        assert await sent(f"{url}&format=html", LOOPBACK, "<i>") == ""
     assert {"subject: title", "rcpt to:<team@example.com>"} <= {*lines}
+    at = lines.index("first")
+    assert lines[at : at + 2] == ["first", "<b>second</b> & third"]
+    assert "&lt;i&gt;" in "".join(lines)

@@ -39,7 +39,9 @@ def main() -> None:
         _guard([ipaddress.ip_network(each) for each in task["allowed"]])
         found = apprise.Apprise()
         found.add(sender)
-        result = found.notify(body=task["body"], title=task["title"], notify_type=task["mood"])
+        plain = apprise.NotifyFormat.TEXT  # else it passes for HTML where that is sent, such as in mail
+        given = {"body": task["body"], "title": task["title"], "notify_type": task["mood"]}
+        result = found.notify(**given, body_format=plain)
         _answer(problem="" if result else _refused[-1] if _refused else "it was not accepted")
 
 

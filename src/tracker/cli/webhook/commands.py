@@ -260,7 +260,9 @@ def replay(
         until=timestamp(until),
     )
     answer = api.call(REPLAY_WEBHOOK_DELIVERIES, request)
-    api.show(answer, lambda: echo(f"{answer.count} messages are sent again"))
+    api.show(
+        answer, lambda: echo(f"{answer.count} message{'s are' if answer.count != 1 else ' is'} sent again")
+    )
 
 
 def _found(api: Api, name: str) -> webhook_pb.Webhook:
