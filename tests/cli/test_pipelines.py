@@ -259,17 +259,26 @@ def test_the_tasks_for_ansible_record_one_deployment_of_all_hosts(
     assert [each["status"] for each in events(server, "ansible-shop")] == ["failure", "success"]
 
 
-def test_the_hooks_for_argo_cd_record_a_sync(server: ServerProcess, environ: dict[str, str]) -> None:
+def test_the_hooks_for_argo_cd_record_each_sync(server: ServerProcess, environ: dict[str, str]) -> None:
     jobs = [*yaml.safe_load_all((ROOT / "deploy" / "argocd" / "hooks.yaml").read_text())]
-    variables = {"SERVICE": "argo-shop", "ENVIRONMENT": "production", "VERSION": COMMIT}
-    seen = []
-    for job in jobs:
-        (container,) = job["spec"]["template"]["spec"]["containers"]
+    hooks = {job["metadata"]["annotations"]["argocd.argoproj.io/hook"]: job for job in jobs}
+    shared = environ | {"SERVICE": "argo-shop", "ENVIRONMENT": "production", "VERSION": COMMIT}
+
+    def hook(name: str, sync: int) -> list[str]:
+        """Run a hook as Kubernetes does; return the statuses of all events, the newest first."""
+        (container,) = hooks[name]["spec"]["template"]["spec"]["containers"]
+        own = {each["name"]: each.get("value", f"tracker-{name}-{sync}") for each in container["env"]}
+        variables = shared | own
         texts = (
             re.sub(r"\$\((\w+)\)", lambda found: variables[found[1]], each) for each in container["args"]
         )
-        run([*container["command"], *texts], environ)
-        (event,) = events(server, "argo-shop")  # each is of the same event
-        seen.append((job["metadata"]["annotations"]["argocd.argoproj.io/hook"], event["status"]))
-    assert seen == [("PreSync", "start"), ("PostSync", "success"), ("SyncFail", "failure")]
+        run([*container["command"], *texts], variables)
+        return [each["status"] for each in events(server, "argo-shop")]
+
+    assert hook("PreSync", 1) == ["start"]
+    assert hook("PreSync", 1) == ["start"]  # its pod was evicted, and runs again
+    assert hook("PostSync", 1) == ["success"]
+    assert hook("PreSync", 2) == ["start", "success"]  # of the same version
+    assert hook("SyncFail", 2) == ["failure", "success"]
+    assert hook("SyncFail", 3) == ["failure", "success"]  # its first hook was refused
     assert held(server, "argo-shop") == []
