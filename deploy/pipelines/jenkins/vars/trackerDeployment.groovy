@@ -11,7 +11,7 @@ def call(Map settings, Closure deploy) {
       "TRACKER_SERVER=${settings.server}",
       "SERVICE=${settings.service}",
       "ENVIRONMENT=${settings.environment ?: 'production'}",
-      "VERSION=${settings.version ?: env.GIT_COMMIT}",
+      "VERSION=${settings.version ?: env.GIT_COMMIT ?: ''}",
     ]) {
       def id = sh(returnStdout: true, label: 'Tracker: start', script: '''
         tracker event create "Deploy $SERVICE $VERSION" --type deployment --status start \
