@@ -43,7 +43,7 @@ def test_a_webhook_is_created_changed_tested_and_deleted(server: ServerProcess) 
     sent = delivery_of(server, "pager")
     assert (sent["state"], sent["type"]) == ("waiting", "webhook.test")
     assert sent["lastError"] in webhook("deliveries", "pager", "--state", "waiting")
-    assert webhook("replay", "pager", sent["id"]) == "1 messages are sent again\n"
+    assert webhook("replay", "pager", sent["id"]) == "1 message is sent again\n"
     webhook("update", "pager", "--disable")
     assert "disabled" in webhook("show", "pager")
     assert tracker("webhook", "delete", "pager", environ=at(server)).returncode == 64
