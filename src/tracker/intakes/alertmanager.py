@@ -19,6 +19,7 @@ from tracker.domain.query.fields import SOURCE, label
 from tracker.domain.query.tree import one_of
 from tracker.domain.times import micros, shown
 from tracker.intakes import tags
+from tracker.intakes.many import together
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
@@ -89,12 +90,17 @@ class Alertmanager:
         return (HttpRoute("POST", _PATH, self._receive, Permission.EVENT_WRITE, compressed=True),)
 
     async def _receive(self, request: HttpRequest, call: Call) -> HttpResponse:
-        for alert in _alerts(json_object(request.body)):
+        alerts = _alerts(json_object(request.body))
+
+        async def deliver(index: int) -> None:
+            alert = alerts[index]
             attributes = await self._change(alert, call)
             if attributes is not None:
                 asked = event_pb.CreateEventRequest(title=alert.title, attributes=attributes)
                 self._recorder.mappings().place(asked)
                 await self._recorder.deliver(asked, call, alert.content)
+
+        await together([each.fingerprint for each in alerts], deliver)
         return json_response({"status": "recorded"})
 
     async def _change(self, alert: _Alert, call: Call) -> event_pb.EventAttributes | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import TaskGroup
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
@@ -17,6 +15,7 @@ from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import all_of, one_of
 from tracker.errors import Reason, TrackerError
 from tracker.intakes import joins
+from tracker.intakes.many import together
 from tracker.intakes.mapping import Mappings, latest_time
 from tracker.intakes.numbers import beginning_of, number_of
 from tracker.pb import event_pb
@@ -35,8 +34,6 @@ M = TypeVar("M", bound="Message")
 _LASTING: Final = frozenset(
     {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
 )
-_TOGETHER: Final = 64
-"""Events of a call that are recorded at a time, and share a commit."""
 _ROUNDED: Final = 1 << 10
 """The farthest that rounding to 53 bits moves a number."""
 
@@ -182,7 +179,7 @@ class Recorder:
                     raise
                 refused[index] = error
 
-        await _together(requests, deliver)
+        await together([_identity(each) for each in requests], deliver)
         return refused
 
     async def deliver_together(
@@ -203,7 +200,7 @@ class Recorder:
                 each.request, call, each.content, each.key, reopens=each.reopens
             )
 
-        await _together([each.request for each in deliveries], deliver)
+        await together([_identity(each.request) for each in deliveries], deliver)
         return events
 
     async def update(self, request: event_pb.UpdateEventRequest, call: Call) -> None:
@@ -324,26 +321,7 @@ class Recorder:
         return self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"
 
 
-async def _together(
-    requests: Sequence[event_pb.CreateEventRequest], deliver: Callable[[int], Awaitable[None]]
-) -> None:
-    """Deliver requests by their index, many at a time, but those with one external id in their order."""
-    alike: dict[object, list[int]] = {}
-    for index, each in enumerate(requests):
-        attributes = attributes_of(event_pb.Event(attributes=each.attributes))
-        known = attributes.external_id
-        alike.setdefault((attributes.source, known) if known else index, []).append(index)
-    waiting = iter(alike.values())
-
-    async def work(most: int | None = None) -> None:
-        for indexes in islice(waiting, most):
-            for index in indexes:
-                await deliver(index)
-
-    await work(1)  # whose line in the log is that of the call
-    try:
-        async with TaskGroup() as tasks:
-            for _ in range(min(_TOGETHER, len(alike) - 1)):
-                tasks.create_task(work())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+def _identity(request: event_pb.CreateEventRequest) -> object:
+    """Return what requests for one event have in common, or None for an event of its own."""
+    attributes = attributes_of(event_pb.Event(attributes=request.attributes))
+    return (attributes.source, attributes.external_id) if attributes.external_id else None
