@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
-from tracker.access_control import AccessControl, call_rates, open_tls
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.callers import LimitCallers
@@ -34,19 +33,23 @@ from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
-from tracker.auditing import open_audit
-from tracker.delivery import open_delivery
-from tracker.deployments import open_deployments
+from tracker.assembly.access import AccessControl, call_rates, open_tls
+from tracker.assembly.audit import open_audit
+from tracker.assembly.delivery import open_delivery
+from tracker.assembly.deployments import open_deployments
+from tracker.assembly.incidents import open_incidents
+from tracker.assembly.intakes import open_inbox, open_receiving
+from tracker.assembly.retention import open_retention
+from tracker.assembly.storage import open_store
+from tracker.assembly.tracing import open_tracing
+from tracker.assembly.webhooks import open_webhooks
 from tracker.domain.times import duration
 from tracker.domain.versions.schemes import read_schemes
 from tracker.errors import Reason, SetupError, TrackerError
-from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
 from tracker.intakes.slack import SlackInteractions, users_by_slack_id
 from tracker.intakes.terraform_backend import TerraformBackend
 from tracker.permissions import Permission
-from tracker.receiving import open_inbox, open_receiving
-from tracker.retention import open_retention
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
@@ -66,14 +69,11 @@ from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.services.terraform import TerraformService
 from tracker.services.versions import VersionService
-from tracker.storage import open_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
-from tracker.tracing import open_tracing
 from tracker.web.pages import NAVIGATION, PAGES
 from tracker.web.site import Site
-from tracker.webhooks import open_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +82,11 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.routes import HttpRoute
+    from tracker.assembly.webhooks import Webhooks
     from tracker.config.settings import Settings
     from tracker.intakes.receiving import Receiving
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
-    from tracker.webhooks import Webhooks
 
 
 class App:

@@ -15,9 +15,9 @@ from tests.canaries import canary
 from tests.identity_provider import running_provider
 from tests.stores.samples import a_user
 
+from tracker.assembly.oidc import Oidc
 from tracker.domain.people import ADMINISTRATORS
 from tracker.errors import SetupError
-from tracker.oidc import Oidc
 from tracker.pb import access_pb, auth_pb
 from tracker.services.context import SystemClock
 from tracker.stores.access import StoredAccess

@@ -20,10 +20,10 @@ from tests.patience import PATIENCE
 from tests.webhook_receiver import receiving
 
 from tracker.app import App
+from tracker.assembly.tracing import is_asked, problem_of
 from tracker.config import load
 from tracker.diagnosis.configuration import check_settings
 from tracker.telemetry import spans
-from tracker.tracing import is_asked, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

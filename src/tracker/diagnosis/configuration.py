@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from tracker.assembly.delivery import measurement_of
+from tracker.assembly.deployments import policy_of
+from tracker.assembly.incidents import judgement_of
+from tracker.assembly.intakes import mapping_of
+from tracker.assembly.tracing import is_asked, problem_of
 from tracker.config import ineffective_variables
-from tracker.delivery import measurement_of
-from tracker.deployments import policy_of
 from tracker.diagnosis.findings import Finding, failed, ok, warning
 from tracker.domain.access import anonymous
 from tracker.domain.versions.schemes import read_schemes
 from tracker.errors import SetupError
-from tracker.incidents import judgement_of
 from tracker.permissions import ALL_PERMISSIONS, Permission
-from tracker.receiving import mapping_of
 from tracker.time_text import Clock
-from tracker.tracing import is_asked, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,7 +118,7 @@ def _people(settings: Settings) -> None:
     if settings.auth_jobs_file is None and not settings.auth_oidc_issuer:
         return
     try:
-        from tracker import oidc  # noqa: PLC0415 - an extra, which may be missing
+        from tracker.assembly import oidc  # noqa: PLC0415 - an extra, which may be missing
         from tracker.identity.job_rules import read_job_rules  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise SetupError(

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.assembly.tracing import Tracing
     from tracker.config.settings import Settings
     from tracker.stores.base import Store, StoreObserver
     from tracker.supervision import Supervisor
-    from tracker.tracing import Tracing
 
 
 async def open_store(  # noqa: PLR0913, PLR0917 - what it is made of

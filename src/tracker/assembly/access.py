@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.access import Authenticator
     from tracker.api.calls.steps import OpenStreams
+    from tracker.assembly.oidc import Oidc
     from tracker.config.settings import Settings
     from tracker.domain.access import Principal
-    from tracker.oidc import Oidc
     from tracker.services.access.logins import LoginObserver
     from tracker.services.context import Call, Clock, Context
     from tracker.stores.access import AccessStore
@@ -184,7 +184,7 @@ def _oidc(settings: Settings, clock: Clock) -> Oidc | None:
     if settings.auth_jobs_file is None and not settings.auth_oidc_issuer:
         return None
     try:
-        from tracker import oidc  # noqa: PLC0415 - an extra, which may be missing
+        from tracker.assembly import oidc  # noqa: PLC0415 - an extra, which may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "joserfc":
             raise
