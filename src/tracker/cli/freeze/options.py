@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     R = TypeVar("R", freeze_pb.CreateFreezeWindowRequest, freeze_pb.UpdateFreezeWindowRequest)
 
+_SEVERAL: Final = list[str] | None
 _SHORT: Final = re.compile(r"(?=\d)(\d+w)?(\d+d)?((?:\d+h)?(?:\d+m)?(?:\d+s)?)", re.IGNORECASE)
 
 
@@ -94,98 +95,62 @@ def freeze_options(*, begins: bool, times: bool = True) -> Options:
 
 def _declared(*, begins: bool, times: bool) -> list[Parameter]:
     what = "it is for" if begins else "it is for, in place of those before"
-    moment = partial(typer.Option, metavar="LOCAL-TIME")
+    start = partial(_option, "starts_at", flag="--from", metavar="LOCAL-TIME")
     of_times = [
-        option(
-            "starts_at",
-            Annotated[str, moment("--from", help="When it begins, the first time.")]
-            if begins
-            else Annotated[str | None, moment("--from", help="When it begins.")],
-            Parameter.empty if begins else None,
-        ),
-        option(
+        start("When it begins, the first time.", str, default=Parameter.empty)
+        if begins
+        else start("When it begins."),
+        _option(
             "ends_at",
-            Annotated[
-                str | None,
-                moment("--until", help="When it ends, the first time; each lasts as long."),
-            ],
+            "When it ends, the first time; each lasts as long.",
+            flag="--until",
+            metavar="LOCAL-TIME",
         ),
-        option(
+        _option(
             "duration",
-            Annotated[
-                str | None,
-                typer.Option(
-                    "--for",
-                    parser=_length,
-                    metavar="LENGTH",
-                    help="How long each lasts, such as 2d16h: days of the calendar, and exact hours.",
-                ),
-            ],
+            "How long each lasts, such as 2d16h: days of the calendar, and exact hours.",
+            flag="--for",
+            metavar="LENGTH",
+            parser=_length,
         ),
-        option(
-            "rrule",
-            Annotated[
-                str | None,
-                typer.Option(
-                    "--repeat", metavar="RRULE", help="When it repeats, such as FREQ=WEEKLY;BYDAY=FR."
-                ),
-            ],
+        _option("rrule", "When it repeats, such as FREQ=WEEKLY;BYDAY=FR.", flag="--repeat", metavar="RRULE"),
+        _option(
+            "exceptions", "When it does not; may be repeated.", _SEVERAL, flag="--except", metavar="DATE"
         ),
-        option(
-            "exceptions",
-            Annotated[
-                list[str] | None,
-                typer.Option("--except", metavar="DATE", help="When it does not; may be repeated."),
-            ],
-        ),
-        option(
-            "active",
-            Annotated[bool | None, typer.Option("--on/--off", help="Whether it is in effect at all.")],
-        ),
+        _option("active", "Whether it is in effect at all.", bool | None, flag="--on/--off"),
     ]
+    names = partial(_option, of=_SEVERAL, metavar="NAME")
     return [
         *(of_times if times else ()),
-        option(
+        _option(
             "timezone",
-            Annotated[
-                str | None,
-                typer.Option(
-                    "--time-zone", metavar="ZONE", help="Zone of its days, such as Europe/Paris; else yours."
-                ),
-            ],
+            "Zone of its days, such as Europe/Paris; else yours.",
+            flag="--time-zone",
+            metavar="ZONE",
         ),
-        option("soft", Annotated[bool | None, typer.Option("--soft/--hard", help="Whether it only warns.")]),
-        option(
+        _option("soft", "Whether it only warns.", bool | None, flag="--soft/--hard"),
+        names(
             "services",
-            Annotated[
-                list[str] | None,
-                typer.Option(
-                    "--service",
-                    autocompletion=completing.values_of("service"),
-                    metavar="NAME",
-                    help=f"Service that {what}; `*` stands for any text. May be repeated.",
-                ),
-            ],
+            f"Service that {what}; `*` stands for any text. May be repeated.",
+            flag="--service",
+            autocompletion=completing.values_of("service"),
         ),
-        option(
-            "environments",
-            Annotated[
-                list[str] | None,
-                typer.Option("--environment", metavar="NAME", help=f"Environment that {what}."),
-            ],
-        ),
-        option(
-            "teams",
-            Annotated[
-                list[str] | None,
-                typer.Option("--team", metavar="NAME", help=f"Owner of the services that {what}."),
-            ],
-        ),
-        option(
-            "description",
-            Annotated[str | None, typer.Option(metavar="TEXT", help="What a reader should know.")],
-        ),
+        names("environments", f"Environment that {what}.", flag="--environment"),
+        names("teams", f"Owner of the services that {what}.", flag="--team"),
+        _option("description", "What a reader should know.", flag="--description", metavar="TEXT"),
     ]
+
+
+def _option(
+    name: str,
+    help_: str,
+    of: object = str | None,
+    *,
+    flag: str,
+    default: object = None,
+    **settings: Any,  # noqa: ANN401  # those of typer
+) -> Parameter:
+    return option(name, Annotated[of, typer.Option(flag, help=help_, **settings)], default)
 
 
 def _length(text: str) -> str:
