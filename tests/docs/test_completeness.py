@@ -222,6 +222,13 @@ def test_the_pages_name_every_field_of_an_event_and_of_a_catalog_entry() -> None
                 assert re.search(rf"\b{field.json_name}\b", text), f"{page}: {field.json_name}"
 
 
+def test_the_page_on_architecture_names_every_part_of_the_package() -> None:
+    page, package = section("docs/architecture.md", "## The picture"), ROOT / "src" / "tracker"
+    modules = {each.name for each in package.glob("[!_]*.py")}
+    packages = {f"{each.parent.name}/" for each in package.glob("*/__init__.py")}
+    assert modules | packages == set(re.findall(r"^- `([\w.]+/?)`", page, re.MULTILINE))
+
+
 def test_relative_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://)([^)]+)\)", read(page)):
