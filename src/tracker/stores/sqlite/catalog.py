@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
 from tracker.stores.changes import RecordKind
-from tracker.stores.documents import parse, read_list
-from tracker.stores.pages import Reading, Total, found, known_total
+from tracker.stores.documents import parse
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
+from tracker.stores.sqlite.records import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,18 +88,7 @@ class SqliteCatalog:
         return await self._writer.change(once_only(step, once, bool))
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
-        where, after = ("", ()) if page.after is None else ("WHERE name > ?", page.after)
-
-        def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
-            rows = db.execute(
-                f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?", (*after, page.rows(-1), page.offset)
-            )
-            reading = Reading[catalog_pb.Catalog](page)
-            reading.records += read_list(partial(parse, catalog_pb.Catalog), reading.within(rows))
-            total = known_total(reading) or Total(db.execute("SELECT count(*) FROM catalog").get)
-            return found(reading, lambda entry: (entry.name,), total)
-
-        return await self._reader.read(query)
+        return await self._reader.read(lambda db: page_of(db, catalog_pb.Catalog, "catalog", "name", page))
 
 
 def _select(db: apsw.Connection, name: str) -> catalog_pb.Catalog | None:

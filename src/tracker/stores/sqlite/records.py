@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from protobuf import Message
 
 from tracker.domain.freezes import first_start
 from tracker.pb import freeze_pb, link_pb, retention_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse, read_list
+from tracker.stores.pages import Reading, Total, found, known_total
 from tracker.stores.records import R
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
@@ -21,8 +24,11 @@ if TYPE_CHECKING:
 
     from tracker.stores.contents import StoredDocument
     from tracker.stores.idempotency import Once
+    from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
+
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
@@ -135,3 +141,16 @@ class SqliteRecords(Generic[R]):
     def _select(self, db: apsw.Connection, record_id: str) -> R | None:
         row = db.execute(f"{self._table.select} WHERE id = ?", (record_id,)).fetchone()
         return None if row is None else parse(self._table.message, *row)
+
+
+def page_of(db: apsw.Connection, message: type[M], table: str, key: str, page: Page) -> Found[M]:
+    """Return a page of the documents of a table, in the order of a column that is a field of each."""
+    where, after = ("", ()) if page.after is None else (f"WHERE {key} > ?", page.after)
+    rows = db.execute(
+        f"SELECT {key}, CAST(document AS BLOB) FROM {table} {where} ORDER BY {key} LIMIT ? OFFSET ?",  # noqa: S608 - our own tables
+        (*after, page.rows(-1), page.offset),
+    )
+    reading = Reading[M](page)
+    reading.records += read_list(partial(parse, message), reading.within(rows))
+    total = known_total(reading) or Total(db.execute(f"SELECT count(*) FROM {table}").get)  # noqa: S608 - as above
+    return found(reading, lambda record: (getattr(record, key),), total)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import terraform_pb
 from tracker.stores.changes import RecordKind
-from tracker.stores.documents import parse, read_list
-from tracker.stores.pages import Reading, Total, found, known_total
+from tracker.stores.documents import parse
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
+from tracker.stores.sqlite.records import page_of
 from tracker.stores.terraform import contents_of, joined
 
 if TYPE_CHECKING:
@@ -95,18 +94,9 @@ class SqliteTerraform:
         return await self._writer.change(step)
 
     async def find(self, page: Page) -> Found[terraform_pb.State]:
-        where, after = ("", ()) if page.after is None else ("WHERE id > ?", page.after)
-
-        def query(db: apsw.Connection) -> Found[terraform_pb.State]:
-            rows = db.execute(
-                f"{SELECT} {where} ORDER BY id LIMIT ? OFFSET ?", (*after, page.rows(-1), page.offset)
-            )
-            reading = Reading[terraform_pb.State](page)
-            reading.records += read_list(partial(parse, terraform_pb.State), reading.within(rows))
-            total = known_total(reading) or Total(db.execute("SELECT count(*) FROM terraform_states").get)
-            return found(reading, lambda state: (state.id,), total)
-
-        return await self._reader.read(query)
+        return await self._reader.read(
+            lambda db: page_of(db, terraform_pb.State, "terraform_states", "id", page)
+        )
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
