@@ -132,6 +132,12 @@ class ClientProtocol(asyncio.Protocol):
         assert self._transport is not None
         self._transport.close()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
 
 class RestConnection(ClientProtocol):
     """One kept-alive HTTP/1.1 connection; a request is the bytes on the wire."""

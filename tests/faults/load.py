@@ -30,10 +30,10 @@ async def write_over_rest(port: int, writer: int, acknowledged: list[str]) -> No
     body = {"title": f"writer {writer}", "attributes": {"service": "payments", "type": "drift"}}
     request = http_request("POST", "/api/v1alpha1/event", json.dumps(body).encode())
     with contextlib.suppress(OSError):
-        connection = await RestConnection.open("127.0.0.1", port)
-        while not connection.closing:
-            answer = json.loads(await connection.send(request))
-            acknowledged.append(answer["event"]["metadata"]["id"])
+        async with await RestConnection.open("127.0.0.1", port) as connection:
+            while not connection.closing:
+                answer = json.loads(await connection.send(request))
+                acknowledged.append(answer["event"]["metadata"]["id"])
 
 
 async def write_over_grpc(port: int, writer: int, acknowledged: list[str]) -> None:

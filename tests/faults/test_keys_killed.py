@@ -43,13 +43,13 @@ def keys(writer: int, answers: Answers) -> Iterator[str]:
 async def create_over_rest(port: int, keys: Iterator[str], answers: Answers) -> None:
     """Create an event for each key, until there is none left or the server is gone."""
     with contextlib.suppress(OSError):
-        connection = await RestConnection.open("127.0.0.1", port)
-        for key in keys:
-            head = http_request("POST", "/api/v1alpha1/event", REST_REQUEST)
-            request = head.replace(b"\r\n", f"\r\nidempotency-key: {key}\r\n".encode(), 1)
-            answers[key] = json.loads(await connection.send(request))["event"]["metadata"]["id"]
-            if connection.closing:
-                return
+        async with await RestConnection.open("127.0.0.1", port) as connection:
+            for key in keys:
+                head = http_request("POST", "/api/v1alpha1/event", REST_REQUEST)
+                request = head.replace(b"\r\n", f"\r\nidempotency-key: {key}\r\n".encode(), 1)
+                answers[key] = json.loads(await connection.send(request))["event"]["metadata"]["id"]
+                if connection.closing:
+                    return
 
 
 async def create_over_grpc(port: int, keys: Iterator[str], answers: Answers) -> None:
