@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tracker.domain.events import event_id
 from tracker.domain.times import timestamp
 from tracker.domain.versions.deployments import Comparison, Promotion, deployed_versions
 from tracker.domain.versions.schemes import places_of, read_schemes, scheme_of
 from tracker.errors import SetupError
 from tracker.pb import event_pb, version_pb
+from tracker.stores.documents import read_brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,8 @@ def deployment(
 def shown(
     events: Sequence[event_pb.Event], scheme: version_pb.Scheme = Scheme.deployment_order, **given: Any
 ) -> Any:
-    return deployed_versions("shop", events, scheme, **{"as_of": LATER, **given})
+    briefs = [read_brief(event_id(event), event.to_json()) for event in events]
+    return deployed_versions("shop", briefs, scheme, **{"as_of": LATER, **given})
 
 
 def test_the_last_deployment_that_ended_well_is_what_runs() -> None:

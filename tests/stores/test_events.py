@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
+from protobuf.wkt import Duration
 from tests.stores.samples import (
     NOW,
     a_lock,
@@ -75,6 +76,37 @@ async def test_an_event_keeps_enum_numbers_that_no_proto_declares(store: Store) 
     await store.events.create(event, None)
     found = await store.events.find(EventFilter(one_of(BY_NAME["type"], [event_pb.Type(77)])), Page())
     assert found.records == [event]
+
+
+async def test_briefs_of_events_say_what_the_events_say(store: Store) -> None:
+    ended = an_event(event_id=id_number(1), created=NOW - 5 * MICROS)
+    assert ended.metadata is not None
+    ended.metadata.elapsed = Duration(seconds=90, nanos=250_000_000)
+    ended.attributes = event_pb.EventAttributes(
+        service="shop",
+        status=event_pb.Status.success,
+        environment=event_pb.Environment.production,
+        version="1.2",
+        owner="ana",
+        labels={"sha": "c0ffee"},
+        start_date=timestamp(-1),
+    )
+    unnamed = event_pb.EventAttributes(status=event_pb.Status(77), end_date=timestamp(NOW + 1))
+    await store.events.create(ended, None)
+    await store.events.create(an_event(event_id=id_number(2), attributes=unnamed), None)
+    found = await store.events.find_briefs(EventFilter(), Page(limit=1))
+    (brief,) = found.records
+    assert (brief.id, brief.time, brief.end, brief.status) == (id_number(2), NOW, NOW + 1, 77)
+    rest = await store.events.find_briefs(EventFilter(), Page(limit=1, after=found.next))
+    assert rest.next is None
+    (brief,) = rest.records
+    assert (brief.title, brief.service, brief.version, brief.owner) == (ended.title, "shop", "1.2", "ana")
+    assert (brief.status, brief.environment) == (
+        event_pb.Status.success,
+        event_pb.Environment.production,
+    )
+    assert (brief.time, brief.end, brief.elapsed, brief.over(NOW)) == (-1, None, 90_250_000, 90_249_999)
+    assert brief.labels == {"sha": "c0ffee"}
 
 
 async def test_an_event_is_created_with_its_lock(store: Store) -> None:

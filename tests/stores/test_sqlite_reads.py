@@ -319,3 +319,19 @@ async def test_the_most_selective_index_is_walked_and_decides_alone(
     connection.close()
     assert await store.events.get(SlackId("none")) is None
     await store.close()
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+async def test_a_page_further_on_is_entered_at_its_cursor(tmp_path: Path, *, oldest_first: bool) -> None:
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    entered = "(time,id)>(?,?)" if oldest_first else "(time,id)<(?,?)"
+    with closing(apsw.Connection(str(tmp_path / "tracker.db"))) as connection:
+        for query in ("", "service:a", "source:a"):
+            (scan,) = index_scans(EventFilter(parse(query, CLOCK), since=1, until=9))
+            scan = scan.after((5, "id"), oldest_first=oldest_first)
+            order = "ASC" if oldest_first else "DESC"
+            sql = f"EXPLAIN QUERY PLAN SELECT document {scan.clauses} ORDER BY time {order}, id {order}"
+            (step,) = [row[3] for row in connection.execute(sql, scan.bindings)]
+            assert entered in step
+    await store.close()

@@ -56,13 +56,21 @@ def timed_event(event: event_pb.Event, now: int, ended: int | None = None) -> Ti
     Without an end date, an event under way lasts until `ended`, when another event reports its end, or else
     until now. Any other event lasts until it was over, or has no length where that is unknown.
     """
-    start, end = event_time(event), event_end(event)
-    under_way = is_under_way(event)
-    if under_way:
-        end = now if ended is None else ended
-    elif end is None and (elapsed := metadata_of(event).elapsed) is not None:
-        end = start + duration_micros(elapsed)
-    return TimedEvent(event, start, start if end is None else max(start, end), under_way and ended is None)
+    start, elapsed = event_time(event), metadata_of(event).elapsed
+    lasted = None if elapsed is None else duration_micros(elapsed)
+    end = end_of(
+        start, event_end(event), lasted, attributes_of(event).status, now if ended is None else ended
+    )
+    return TimedEvent(event, start, end, is_under_way(event) and ended is None)
+
+
+def end_of(start: int, end: int | None, elapsed: int | None, status: event_pb.Status, now: int) -> int:
+    """Return when an event is over that begins at `start` and has this end date, as far as it has one."""
+    if end is None and status in RUNNING:
+        end = now
+    elif end is None and elapsed is not None:
+        end = start + elapsed
+    return start if end is None else max(start, end)
 
 
 def groups(spans: Iterable[TimedEvent], least: int = 2) -> Iterator[Sequence[TimedEvent]]:

@@ -20,11 +20,12 @@ from tracker.pb.options import number_named, wire_name
 from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
 from tracker.services.paging import MOST_READ, given, own, page_token, parse_page_token
-from tracker.stores.pages import Page
+from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.domain.event_briefs import EventBrief
     from tracker.domain.query.tree import Node
     from tracker.services.context import Call, Context
     from tracker.stores.base import Store
@@ -34,6 +35,7 @@ _SERVICES: Final = 50
 _MOST_SERVICES: Final = 100_000
 _DEPLOYMENTS: Final = 200
 """Deployments of a service in one environment that are read."""
+_LAST: Final = Page(limit=_DEPLOYMENTS, bytes=MOST_READ, total=Total(0))  # nobody asks how many there are
 _DEPLOYED: Final = all_of((one_of(TYPE, (event_pb.Type.deployment,)), one_of(STATUS, BEGUN)))
 
 
@@ -127,17 +129,15 @@ class VersionService:
             found = [each for each in found if each in owned]
         return found
 
-    async def _deployments(
-        self, service: str, until: int, call: Call
-    ) -> tuple[Sequence[event_pb.Event], bool]:
+    async def _deployments(self, service: str, until: int, call: Call) -> tuple[Sequence[EventBrief], bool]:
         """Return the last deployments of a service in each environment, and whether there are more."""
         of_service = all_of((_DEPLOYED, one_of(SERVICE, (service,))))
         where = visible(EventFilter(of_service, until=until), call)
         _, (tallies,) = await self._events.count_by(where, (ENVIRONMENT,), len(event_pb.Environment))
 
-        async def found(part: Node) -> tuple[Sequence[event_pb.Event], bool]:
+        async def found(part: Node) -> tuple[Sequence[EventBrief], bool]:
             of_part = EventFilter(all_of((of_service, part)), until=until)
-            page = await self._events.find(visible(of_part, call), Page(limit=_DEPLOYMENTS, bytes=MOST_READ))
+            page = await self._events.find_briefs(visible(of_part, call), _LAST)
             return page.records, page.next is not None
 
         parts = await asyncio.gather(*(found(one_of(ENVIRONMENT, (each.value,))) for each in tallies))

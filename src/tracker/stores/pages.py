@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-T = TypeVar("T", bound="Message")
+T = TypeVar("T")
+M = TypeVar("M", bound="Message")
 D = TypeVar("D", bytes, str)
 Cursor: TypeAlias = tuple[int | str, ...]
 """The sort key of a record in its list."""
@@ -62,7 +63,7 @@ class Reading(Generic[T]):
     _number: int = 0
     _bytes: int = 0
 
-    def take(self, record: T) -> bool:
+    def take(self: Reading[M], record: M) -> bool:
         """Add the next record if it belongs to the page; return whether it does."""
         if self.has_room(len(record.to_binary())):
             self.records.append(record)

@@ -41,6 +41,7 @@ def test_a_filter_that_asks_for_nothing_is_the_query_for_everything() -> None:
         ("source:a service:b status:failure", "service:b"),
         ("service:a related:(b OR c)", "related:(b OR c)"),
         ("slack:1 related:b", "slack:1"),
+        ("((type:deployment service:a) status:success) environment:UAT", "service:a"),
         ("service:(a OR b)", None),
         ("service:a*", None),
         ("service:a OR source:b", None),

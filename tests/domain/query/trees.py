@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
 from tracker.domain.query.matching import words
-from tracker.domain.query.tree import EVERYTHING, And, Has, Not, Number, Or, Pattern, Range, Term
+from tracker.domain.query.tree import EVERYTHING, Has, Not, Number, Or, Pattern, Range, Term, all_of
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
 from tracker.time_text import EARLIEST, LATEST, LONGEST, MICROS, Clock
@@ -136,7 +136,7 @@ prose = st.sampled_from([TITLE, MESSAGE, TEXT]).flatmap(
 
 def _grown(parts: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     several = st.lists(parts, min_size=2, max_size=4).map(tuple)
-    return parts.map(Not) | several.map(And) | several.map(Or)
+    return parts.map(Not) | several.map(all_of) | several.map(Or)
 
 
 texts: st.SearchStrategy[Node] = st.recursive(prose, _grown, max_leaves=6)

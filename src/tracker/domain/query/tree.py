@@ -107,13 +107,14 @@ def fields_of(node: Node) -> Iterator[Field]:
 
 
 def all_of(parts: tuple[Node, ...]) -> Node:
-    """Return the node that matches what all the parts match."""
-    return parts[0] if len(parts) == 1 else And(parts)
+    """Return the node that matches what all the parts match, without nested ones, which `leading` misses."""
+    flat = tuple(inner for part in parts for inner in parts_of(part))
+    return flat[0] if len(flat) == 1 else And(flat)
 
 
 def both(first: Node, second: Node) -> Node:
-    """Return the node that matches what two nodes match, without one nested in it."""
-    return all_of((*parts_of(first), *parts_of(second)))
+    """Return the node that matches what two nodes match."""
+    return all_of((first, second))
 
 
 def one_of(field: Field, values: Iterable[str | int]) -> Term:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import attributes_of, event_id, metadata_of
-from tracker.domain.overlaps import timed_event
 from tracker.domain.times import micros, timestamp
 from tracker.domain.versions.schemes import places_of
 from tracker.pb import event_pb, version_pb
@@ -17,7 +15,7 @@ from tracker.pb import event_pb, version_pb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tracker.domain.overlaps import TimedEvent
+    from tracker.domain.event_briefs import EventBrief
 
 _Status: Final = event_pb.Status
 DEPLOYED: Final = (_Status.success, _Status.done)
@@ -87,18 +85,25 @@ class _Other(NamedTuple):
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Span(NamedTuple):
+    """A deployment, with the moment when it was over."""
+
+    deployment: EventBrief
+    place: Place
+    end: int
+
+
+class _Run(NamedTuple):
     """A version that runs: since when (microseconds since the epoch), and the last deployment of it."""
 
     version: str
     since: int
-    last: event_pb.Event
+    last: EventBrief
 
 
 def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is asked
     service: str,
-    events: Iterable[event_pb.Event],
+    events: Iterable[EventBrief],
     scheme: version_pb.Scheme,
     as_of: int,
     comparison: Comparison | None = None,
@@ -109,10 +114,14 @@ def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is a
     `events` are its deployments. With a comparison, those places are returned whose versions differ from what
     it names.
     """
-    spans = sorted((timed_event(event, as_of) for event in events), key=lambda each: (each.stop, each.start))
+    spans = [
+        _Span(each, Place(each.environment, each.region, each.cluster), each.over(as_of)) for each in events
+    ]
+    spans.sort(key=lambda each: (max(each.end, each.deployment.time + 1), each.deployment.time))
     runs = _runs(spans, as_of)
     order = places_of((each.version for each in _first_runs(runs)), scheme)
     current = {place: found[-1] for place, found in runs.items()}
+    last = _last(spans, as_of)
     others = None if comparison is None else _others(comparison, spans, current, order)
     answer = []
     for place in sorted({*current, *(others or ())}, key=lambda each: (promotion.place(each[0]), each)):
@@ -132,7 +141,7 @@ def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is a
             if before is not None:
                 shown.previous_environment = before
                 shown.behind_previous_environment = _behind(run, before, current, order)
-            shown.later = _later(spans, place, run, as_of)
+            shown.later = _later(last[place], run, as_of)
         answer.append(shown)
     return answer
 
@@ -160,7 +169,7 @@ def in_use(
 
 def _others(
     comparison: Comparison,
-    spans: Iterable[TimedEvent],
+    spans: Iterable[_Span],
     current: Mapping[Place, _Run],
     order: Mapping[str, int],
 ) -> Mapping[Place, _Other]:
@@ -178,7 +187,7 @@ def _others(
 
 def _other(runs: Sequence[_Run], order: Mapping[str, int]) -> _Other:
     versions = sorted({run.version for run in runs}, key=lambda each: (order.get(each, -1), each))
-    return _Other(", ".join(versions), event_id(runs[-1].last) if len(versions) == 1 else "")
+    return _Other(", ".join(versions), runs[-1].last.id if len(versions) == 1 else "")
 
 
 def _is_wanted(comparison: Comparison, place: Place, run: _Run | None, other: _Other) -> bool:
@@ -187,23 +196,29 @@ def _is_wanted(comparison: Comparison, place: Place, run: _Run | None, other: _O
     return comparison.unchanged or other.version != (run.version if run else "")
 
 
-def _runs(spans: Iterable[TimedEvent], as_of: int) -> Mapping[Place, Sequence[_Run]]:
+def _runs(spans: Iterable[_Span], as_of: int) -> Mapping[Place, Sequence[_Run]]:
     """Return what has run in each place up to a moment, in order; `spans` are in the order of their ends."""
     runs: defaultdict[Place, list[_Run]] = defaultdict(list)
-    for span in spans:
-        attributes = attributes_of(span.event)
-        if attributes.status not in DEPLOYED or not attributes.version or span.end > as_of:
+    for deployment, place, end in spans:
+        version = deployment.version
+        if deployment.status not in DEPLOYED or not version or end > as_of:
             continue
-        of_place = runs[_place(attributes)]
-        if of_place and of_place[-1].version == attributes.version:
-            of_place[-1] = _Run(attributes.version, of_place[-1].since, span.event)
+        of_place = runs[place]
+        if of_place and of_place[-1].version == version:
+            of_place[-1] = _Run(version, of_place[-1].since, deployment)
         else:
-            of_place.append(_Run(attributes.version, span.end, span.event))
+            of_place.append(_Run(version, end, deployment))
     return runs
 
 
-def _place(attributes: event_pb.EventAttributes) -> Place:
-    return Place(attributes.environment, attributes.region, attributes.cluster)
+def _last(spans: Iterable[_Span], as_of: int) -> Mapping[Place, _Span]:
+    """Return the deployment of each place that began last, up to a moment."""
+    last: dict[Place, _Span] = {}
+    for span in spans:
+        begun, before = span.deployment.time, last.get(span.place)
+        if begun <= as_of and (before is None or begun > before.deployment.time):
+            last[span.place] = span
+    return last
 
 
 def _first_runs(runs: Mapping[Place, Sequence[_Run]]) -> Sequence[_Run]:
@@ -212,10 +227,9 @@ def _first_runs(runs: Mapping[Place, Sequence[_Run]]) -> Sequence[_Run]:
 
 def _describe(shown: version_pb.DeployedVersion, runs: Sequence[_Run], order: Mapping[str, int]) -> None:
     run = runs[-1]
-    attributes = attributes_of(run.last)
     before = runs[-2].version if len(runs) > 1 else ""
-    shown.version, shown.since, shown.event_id = run.version, timestamp(run.since), event_id(run.last)
-    shown.deployed_by = attributes.owner or metadata_of(run.last).created_by
+    shown.version, shown.since, shown.event_id = run.version, timestamp(run.since), run.last.id
+    shown.deployed_by = run.last.owner or run.last.created_by
     shown.previous_version = before
     came_back = any(each.version == run.version for each in runs[:-2])
     older = before in order and run.version in order and order[run.version] < order[before]
@@ -236,17 +250,11 @@ def _behind(
     return UInt32Value(value=max(0, max(known) - own)) if known and own is not None else None
 
 
-def _later(
-    spans: Sequence[TimedEvent], place: Place, run: _Run, as_of: int
-) -> version_pb.LaterDeployment | None:
-    """Return the last deployment in a place that began after the one that runs, and did not end well."""
-    begun = [span for span in spans if span.start <= as_of and _place(attributes_of(span.event)) == place]
-    if not begun:
-        return None
-    last = max(begun, key=lambda span: span.start)
-    attributes = attributes_of(last.event)
-    if event_id(last.event) == event_id(run.last) or (attributes.status in DEPLOYED and last.end <= as_of):
+def _later(last: _Span, run: _Run, as_of: int) -> version_pb.LaterDeployment | None:
+    """Return the last deployment in a place if it began after the one that runs, and did not end well."""
+    deployment = last.deployment
+    if deployment.id == run.last.id or (deployment.status in DEPLOYED and last.end <= as_of):
         return None
     return version_pb.LaterDeployment(
-        event_id=event_id(last.event), version=attributes.version, status=attributes.status
+        event_id=deployment.id, version=deployment.version, status=deployment.status
     )

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from tracker.domain.event_briefs import brief_cursor
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.changes import AGED_OUT, ChangeKind, RecordKind
+from tracker.stores.documents import read_brief, read_event
 from tracker.stores.events import MAX_SEARCH_SECONDS, DeletedEvent, Explanation, searched_too_long
 from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys, writes
 from tracker.stores.mongo.deliveries import end_fields
@@ -26,6 +28,7 @@ from tracker.stores.pages import Total, found, known_total
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+    from tracker.domain.event_briefs import EventBrief
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey
     from tracker.domain.locks import Release
@@ -186,12 +189,21 @@ class MongoEvents:
     ) -> Found[event_pb.Event]:
         searched = explanation or Explanation()
         async with self._asking(where) as events:
-            reading = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
+            reading = await execution.select_page(
+                events, where, page, searched, read_event, oldest_first=oldest_first
+            )
             if explanation is not None:
                 async for step in execution.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
             total = known_total(reading) or await self._total(events, where, searched)
             return found(reading, event_cursor, total)
+
+    async def find_briefs(self, where: EventFilter, page: Page) -> Found[EventBrief]:
+        searched = Explanation()
+        async with self._asking(where) as events:
+            reading = await execution.select_page(events, where, page, searched, read_brief)
+            total = known_total(reading) or await self._total(events, where, searched)
+            return found(reading, brief_cursor, total)
 
     async def count(self, where: EventFilter) -> int:
         counts = await self._counts.matching(where)

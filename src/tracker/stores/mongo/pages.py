@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.cursor import AsyncCursor
 
-    from tracker.stores.documents import M
+    from tracker.stores.documents import M, T
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Cursor, Page
 
@@ -31,9 +31,9 @@ def stored(row: Document) -> tuple[str, str]:
 
 
 async def read_rows(
-    reading: Reading[M],
+    reading: Reading[T],
     rows: AsyncCursor[Document],
-    read: Callable[[str, str], M],
+    read: Callable[[str, str], T],
     stored: Callable[[Document], tuple[str, str]] = stored,
 ) -> None:
     """Read the records of a cursor that belong to a page; see `documents.READ`."""

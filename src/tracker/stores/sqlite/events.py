@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from tracker.domain.changelog import divided, shown
+from tracker.domain.event_briefs import brief_cursor
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.stores.changes import AGED_OUT
-from tracker.stores.documents import read_event
+from tracker.stores.documents import read_brief, read_event
 from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.pages import counted, found, known_total
 from tracker.stores.sqlite import event_records, lock_records
@@ -28,6 +29,7 @@ from tracker.stores.sqlite.transaction import Bulk
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tracker.domain.event_briefs import EventBrief
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey
     from tracker.domain.locks import Release
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once
-    from tracker.stores.pages import Found, Page
+    from tracker.stores.pages import Found, Page, Reading, Total
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.search.plans import Plan
     from tracker.stores.sqlite.search.word_index import WordIndexer
@@ -52,6 +54,9 @@ _AGED_OUT_AT_ONCE = 50
 """As above, of events that are deleted."""
 
 _SEARCHED_AT_ONCE = 20_000
+
+_BRIEFS_INLINE = 300
+"""Briefs of a page that is read on the event loop, some 3 ms; a longer page would then move to a thread."""
 
 
 @dataclass(eq=False)
@@ -161,12 +166,18 @@ class SqliteEvents:
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
-            reading = execution.select_page(db, plan, page, oldest_first=oldest_first)
-            up_to = plan.most_counted
-            total = known_total(reading) or counted(execution.count(db, plan, self._slots, up_to), up_to)
-            return found(reading, event_cursor, total)
+            reading = execution.select_page(db, plan, page, read_event, oldest_first=oldest_first)
+            return found(reading, event_cursor, self._total(db, plan, reading))
 
         return await self._planned(where, query, explanation)
+
+    async def find_briefs(self, where: EventFilter, page: Page) -> Found[EventBrief]:
+        def query(db: apsw.Connection, plan: Plan) -> Found[EventBrief]:
+            reading = execution.select_page(db, plan, page, read_brief)
+            return found(reading, brief_cursor, self._total(db, plan, reading))
+
+        inline = page.limit is not None and page.limit <= _BRIEFS_INLINE
+        return await self._planned(where, query, inline=inline)
 
     async def count(self, where: EventFilter) -> int:
         return await self._planned(where, partial(execution.count, slots=self._slots))
@@ -207,11 +218,18 @@ class SqliteEvents:
         step = Bulk(partial(event_records.age_out, given=events, ending=AGED_OUT, reason=reason))
         return await self._writer.change(lambda _db: step)
 
+    def _total(self, db: apsw.Connection, plan: Plan, reading: Reading[T]) -> Total:
+        """Return how many events match, counted unless that is known."""
+        up_to = plan.most_counted
+        return known_total(reading) or counted(execution.count(db, plan, self._slots, up_to), up_to)
+
     async def _planned(
         self,
         where: EventFilter,
         query: Callable[[apsw.Connection, Plan], T],
         explanation: Explanation | None = None,
+        *,
+        inline: bool = True,
     ) -> T:
         """Run a query by a plan, without the index of words if that is damaged."""
 
@@ -228,7 +246,7 @@ class SqliteEvents:
         by_words = asks_for_words(where)
         try:
             run = partial(planned, by_words=by_words)
-            answer, explained = await read(run, inline=not by_words)
+            answer, explained = await read(run, inline=inline and not by_words)
         except word_index.DamagedError:
             run = partial(planned, by_words=False)
             answer, explained = await read(run, inline=False)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from tracker.domain.events import event_id
 from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
-from tracker.stores.documents import READ, read_event
+from tracker.stores.documents import READ
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of, month_of
 from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
@@ -23,7 +24,7 @@ from tracker.stores.pages import Reading, Total, counted, size_of
 from tracker.supervision import stop_if_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
@@ -32,20 +33,29 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Page
 
 
-async def select_page(
-    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> Reading[event_pb.Event]:
+T = TypeVar("T")
+
+
+async def select_page(  # noqa: PLR0913 - what is read, and how
+    events: Collection,
+    where: EventFilter,
+    page: Page,
+    searched: Explanation,
+    read: Callable[[str, str], T],
+    *,
+    oldest_first: bool = False,
+) -> Reading[T]:
     """Read the matching events of a page, newest or oldest first."""
-    reading: Reading[event_pb.Event] = Reading(page)
+    reading: Reading[T] = Reading(page)
     wanted, skip = page.rows(0), page.offset
     scans = split(where)
     if scans.residual and not (scans.exact and await all_have_terms(events)):
-        return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
+        return await _select_matching(events, where, page, searched, read, oldest_first=oldest_first)
     order = _order(oldest_first=oldest_first)
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
         rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
         rows.limit(wanted - len(reading.records) if wanted else 0)
-        await read_rows(reading, rows, read_event)
+        await read_rows(reading, rows, read)
         if reading.more:
             break
         if skip:
@@ -137,10 +147,11 @@ async def matching_events(  # noqa: PLR0913 - what is read, and how
     *,
     oldest_first: bool = False,
     at_once: int = IN_A_BATCH,
-) -> AsyncIterator[tuple[event_pb.Event, int]]:
-    """Yield the events of index scans, or those that match a query, newest or oldest first, with their bytes.
+) -> AsyncIterator[tuple[event_pb.Event, str]]:
+    """Yield the events of index scans, or those that match a query, newest or oldest first.
 
-    Those are counted that have to be `searched` for that; the database gives some `at_once`.
+    With each comes its document. Those are counted that have to be `searched` for that; the database gives
+    some `at_once`.
     """
     order, turn = _order(oldest_first=oldest_first), perf_counter()
     for scan in scans:
@@ -153,7 +164,7 @@ async def matching_events(  # noqa: PLR0913 - what is read, and how
                     turn = perf_counter()
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
-                    yield event, size_of(row["document"])
+                    yield event, row["document"]
 
 
 _FEWEST = 100
@@ -180,23 +191,30 @@ def _remaining(all_: Sequence[IndexScan], page: Page, *, oldest_first: bool) -> 
         yield scan if page.after is None else scan.after(page.after, oldest_first=oldest_first)
 
 
-async def _select_matching(
-    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> Reading[event_pb.Event]:
-    reading: Reading[event_pb.Event] = Reading(page)
-    skip, read = page.offset, READ.get()
+async def _select_matching(  # noqa: PLR0913 - what is read, and how
+    events: Collection,
+    where: EventFilter,
+    page: Page,
+    searched: Explanation,
+    read: Callable[[str, str], T],
+    *,
+    oldest_first: bool,
+) -> Reading[T]:
+    reading: Reading[T] = Reading(page)
+    skip, report = page.offset, READ.get()
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
     at_once = min(max(page.rows(IN_A_BATCH), _FEWEST), IN_A_BATCH)
-    async for event, size in matching_events(
+    async for event, document in matching_events(
         events, remaining, where.query, searched, oldest_first=oldest_first, at_once=at_once
     ):
         if skip:
             skip -= 1
             continue
+        size = size_of(document)
         if not reading.has_room(size):
             break
-        read(size)
-        reading.records.append(event)
+        report(size)
+        reading.records.append(read(event_id(event), document))
     return reading
 
 

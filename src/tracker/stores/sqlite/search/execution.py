@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter
-from tracker.stores.documents import read_event, read_list
+from tracker.stores.documents import read_list
 from tracker.stores.events import COUNTED, MOST_COUNTED, MonthCount, Tally, most_frequent
 from tracker.stores.pages import Reading
 from tracker.stores.sqlite.event_records import SELECT
@@ -23,37 +23,43 @@ from tracker.stores.sqlite.search.queries import has_all, reads_document, value_
 from tracker.stores.sqlite.search.slot_counts import counting, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import apsw
 
     from tracker.domain.query.fields import Field
-    from tracker.pb import event_pb
     from tracker.stores.pages import Page
     from tracker.stores.sqlite.search.candidates import Candidates
     from tracker.stores.sqlite.search.plans import IndexScan, Plan
     from tracker.stores.sqlite.search.slot_counts import Counts, SlotCounts
+
+T = TypeVar("T")
 
 _INDEX = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
 
 def select_page(
-    db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool
-) -> Reading[event_pb.Event]:
+    db: apsw.Connection,
+    plan: Plan,
+    page: Page,
+    read: Callable[[str, str], T],
+    *,
+    oldest_first: bool = False,
+) -> Reading[T]:
     """Read the matching events of a page, newest or oldest first."""
-    reading: Reading[event_pb.Event] = Reading(page)
+    reading: Reading[T] = Reading(page)
     wanted = page.rows(-1)
     skip = page.offset
-    order, beyond = ("time, id", ">") if oldest_first else ("time DESC, id DESC", "<")
+    order = "time, id" if oldest_first else "time DESC, id DESC"
     scans = plan.listed[::-1] if oldest_first else plan.listed
     for every in scans:
-        scan = every if page.after is None else every.also(f"(time, id) {beyond} (?, ?)", *page.after)
+        scan = every if page.after is None else every.after(page.after, oldest_first=oldest_first)
         rows = db.execute(
             f"{SELECT} {scan.ordered(order)}",
             (*scan.bindings, wanted - len(reading.records) if wanted >= 0 else wanted, skip),
         )
-        reading.records += read_list(read_event, reading.within(rows))
+        reading.records += read_list(read, reading.within(rows))
         if reading.more:
             break
         if skip:

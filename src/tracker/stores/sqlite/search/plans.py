@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import EVERYTHING as EVERY_EVENT
 from tracker.domain.query.tree import (
+    And,
     EventFilter,
     Pattern,
     Term,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.tree import Node
     from tracker.stores.events import Explanation
+    from tracker.stores.pages import Cursor
     from tracker.stores.sqlite.search.candidates import Candidates
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition
 
@@ -109,6 +111,12 @@ class IndexScan:
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
+    def after(self, cursor: Cursor, *, oldest_first: bool) -> IndexScan:
+        """Return the scan for the events after a cursor, entered there since `+` hides the other bound."""
+        implied, beyond = ("time >= ?", ">") if oldest_first else ("time < ?", "<")
+        conditions = tuple(f"+{each}" if each == implied else each for each in self.conditions)
+        return replace(self, conditions=conditions).also(f"(time, id) {beyond} (?, ?)", *cursor)
+
     def also(self, condition: str, *bindings: Binding) -> IndexScan:
         """Return the scan for its events that meet a further condition."""
         return replace(
@@ -170,7 +178,7 @@ def index_scans(
         index = BY_ID if lead.field.column == "id" else f"events_by_{lead.field.column}"
         texts = [test.pieces[0] for test in lead.tests if isinstance(test, Pattern)]
         asked.append((f"{lead.field.column} IN ({', '.join('?' * len(texts))})", tuple(texts)))
-        query = all_of(tuple(part for part in parts_of(query) if part is not lead))
+        query = _with_parts(tuple(part for part in parts_of(query) if part is not lead))
     if query != EVERY_EVENT:
         asked.append(queries.condition(query, by_words, tallied=tallied))
     if where.until is not None:
@@ -192,6 +200,11 @@ def index_scans(
         searches=searches,
     )
     return [began, lasted]
+
+
+def _with_parts(parts: tuple[Node, ...]) -> Node:
+    """Return the query with these parts, of which the one for the index of words stays whole."""
+    return parts[0] if len(parts) == 1 else And(parts)
 
 
 def asks_for_words(where: EventFilter) -> bool:
@@ -244,7 +257,7 @@ def plan(
     if done.unindexed >= MOST_UNINDEXED:
         return without_words(done.unindexed)
     interval = _interval(db, where)
-    where = replace(where, query=all_of(parts))
+    where = replace(where, query=_with_parts(parts))
 
     def numbers_in(interval: tuple[int, int]) -> dict[Node, Condition]:
         tallied = explanation is not None
