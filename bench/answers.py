@@ -1,11 +1,12 @@
-"""How long answers take: why an incident happened, and how well software is delivered.
+"""How long answers take: why an incident happened, what runs where, and how well software is delivered.
 
     python -m bench.answers [--events 1000000] [--times 300] [--database FILE]
 
 Fills a store with sample events, or takes one that `tracker demo` has filled, starts a server on
 it, and asks for the causes of incidents of all its past, one after the other, over REST on the
-loopback interface. Then it asks for the delivery metrics of a year, by each method. Times are in
-milliseconds; `CPU` is what the server uses for one answer.
+loopback interface. Then it asks which versions run, of all services and of single catalog entries, and for
+the delivery metrics of a year, by each method. Times are in milliseconds; `CPU` is what the server uses
+for one answer, `MiB` what it has resident after it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from bench.load import http_request
@@ -67,10 +68,33 @@ async def measure(server: Server, times: int) -> None:
     print("".join(f"{value:10.1f}" for value in (*figures.values(), took[-1], cpu)))
 
 
+async def measure_versions(server: Server, times: int) -> None:
+    """Ask for what runs where, and for catalog entries, and print how long that took."""
+    connection = await server.rest()
+
+    async def asked(path: str) -> dict[str, Any]:
+        answer = await connection.send(http_request("GET", f"/api/v1alpha1/{path}"))
+        return dict[str, Any](json.loads(answer))
+
+    entries = [each["name"] for each in (await asked("catalogs/list"))["catalogs"]]
+    versions = await asked("versions?limit=50")
+    services = {each["service"] for each in versions["versions"]}
+    print(f"{'what runs where':20}{'answers':>12}{'ms':>10}{'CPU':>10}")
+    for name, paths in (
+        (f"{len(services)} services", ["versions?limit=50"] * 5),
+        ("a catalog entry", [f"catalog?{urlencode({'name': each})}" for each in entries[:times]]),
+    ):
+        before, begun = server.cpu(), time.perf_counter()
+        for path in paths:
+            await asked(path)
+        took, cpu = (time.perf_counter() - begun) * 1e3, (server.cpu() - before) * 1e3
+        print(f"{name:20}{len(paths):>12,}{took / len(paths):10.1f}{cpu / len(paths):10.1f}")
+
+
 async def measure_delivery(server: Server) -> None:
     """Ask for the metrics of a year by each method, and print how long that took."""
     connection = await server.rest()
-    print(f"{'delivery of a year':20}{'deployments':>12}{'ms':>10}{'CPU':>10}")
+    print(f"{'delivery of a year':20}{'deployments':>12}{'ms':>10}{'CPU':>10}{'MiB':>10}")
     for method in ("four_keys", "devlake", "datadog"):
         asked = urlencode({"method": method, "startDate": f"{datetime.now(UTC) - _YEAR:%Y-%m-%d}"})
         before, begun = server.cpu(), time.perf_counter()
@@ -83,7 +107,7 @@ async def measure_delivery(server: Server) -> None:
             continue
         took, cpu = (time.perf_counter() - begun) * 1e3, (server.cpu() - before) * 1e3
         number = answer["total"]["deployments"]
-        print(f"{method:20}{number:>12,}{took:10.0f}{cpu:10.0f}")
+        print(f"{method:20}{number:>12,}{took:10.0f}{cpu:10.0f}{server.memory():10.0f}")
 
 
 def main() -> None:
@@ -98,8 +122,9 @@ def main() -> None:
         if options.database is None:
             filled = ("tracker", "demo", str(database), "--events", str(options.events))
             subprocess.run([sys.executable, "-m", *filled], check=True, stderr=subprocess.DEVNULL)
-        with serving(database) as server:
+        with serving(database, CALL_TIMEOUT="600") as server:  # other work may slow the machine down
             asyncio.run(measure(server, options.times))
+            asyncio.run(measure_versions(server, options.times))
             asyncio.run(measure_delivery(server))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,9 +13,18 @@ from tests.clients import Refused
 if TYPE_CHECKING:
     from tests.clients import Client
 
+    from tracker.config.settings import Settings
+
 EIGHT = 1_772_697_600
 """8:00 on 5 March 2026, in seconds since 1970."""
+MOST = 20
+"""Records that the server measures."""
 MARCH = {"startDate": "2026-03-02", "endDate": "2026-03-15", "timeZone": "UTC"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, delivery_records=MOST)
 
 
 async def measured(client: Client, **fields: Any) -> Any:
@@ -87,6 +97,15 @@ async def test_a_narrowed_reader_measures_what_it_may_read(client: Client) -> No
     assert [each["name"] for each in found["groups"]] == ["api"]
     assert number(found["total"], "change_failure_rate") == (None, 0, 1)
     assert found["total"].get("incidents", 0) == 0
+
+
+async def test_a_period_with_more_records_than_are_measured_is_refused(client: Client) -> None:
+    for minute in range(MOST + 1):
+        await recorded(client, "Deploy", f"06T10:{minute:02}:00")
+    with pytest.raises(Refused, match=rf"start_?[dD]ate.* up to {MOST} deployments") as refused:
+        await measured(client)
+    assert refused.value.code == "INVALID_ARGUMENT"
+    assert (await measured(client, services=["other"]))["total"].get("deployments", 0) == 0
 
 
 @pytest.mark.parametrize(

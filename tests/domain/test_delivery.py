@@ -24,12 +24,21 @@ import pytest
 
 from tracker.domain.commits import Commit
 from tracker.domain.delivery.calendar import Period, months_before
-from tracker.domain.delivery.facts import METRICS, Records
+from tracker.domain.delivery.facts import METRICS, Records, push_of
 from tracker.domain.delivery.methods import measured
-from tracker.domain.delivery.records import Deployment, Incident, Merge, Place, deployment_of, incidents_of
+from tracker.domain.delivery.records import (
+    Deployment,
+    Incident,
+    Merge,
+    Place,
+    deployment_of,
+    incidents_of,
+    told_by,
+)
 from tracker.domain.delivery.remedies import remedies
 from tracker.domain.times import timestamp
 from tracker.pb import delivery_pb, event_pb
+from tracker.stores.documents import read_brief
 from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
@@ -48,7 +57,7 @@ def at(day: int, clock: str = "00:00", month: int = 6) -> int:
 
 
 def deployed(name: str, finished: int, commit: str, **more: object) -> Deployment:
-    given = {"started": finished, "ended_well": True, "title": f"Deploy {name}", "version": commit, **more}
+    given = {"ended_well": True, "title": f"Deploy {name}", "version": commit, **more}
     return Deployment(name, HERE, finished=finished, commit=commit, **given)  # type: ignore[arg-type]  # by name
 
 
@@ -76,11 +85,12 @@ PUSHES = {
     ],
     "d": [commit("d", at(4, "06:59:30"), "d", "c")],
 }
+NAMED = {sha: push_of(commits, ("b", "c", "d", "m"), {}) for sha, commits in PUSHES.items()}
 PERIOD = Period(at(1), at(15), UTC_ZONE, first_event=at(31, month=5))
 
 
 def figures(method: delivery_pb.Method, records: Records | None = None) -> dict[delivery_pb.Metric, Figure]:
-    records = records or Records(PERIOD, DEPLOYMENTS, INCIDENTS, pushes=PUSHES)
+    records = records or Records(PERIOD, DEPLOYMENTS, INCIDENTS, pushes=NAMED)
     return dict(zip(METRICS, measured(method, records).figures(), strict=True))
 
 
@@ -108,7 +118,7 @@ def test_four_keys() -> None:
 
 def test_devlake() -> None:
     merged = Merge("pr", HERE, "c", at(2, "18:00"), at(3, "11:00:10"), "Merge #1")
-    found = figures(Method.devlake, Records(PERIOD, DEPLOYMENTS, INCIDENTS, (merged,), PUSHES))
+    found = figures(Method.devlake, Records(PERIOD, DEPLOYMENTS, INCIDENTS, (merged,), NAMED))
     # Weeks from Monday: 1 June has 1, 3 and 4 June, 8 June has 9 June: days 3 and 1. The lower median is 1.
     assert shown(found[Metric.deployment_frequency]) == (1, "Between once per day and once per week", 5, 5)
     assert found[Metric.deployment_frequency].level.band == Band.high
@@ -195,7 +205,8 @@ def event(title: str, kind: str, status: str, start: int, **more: object) -> eve
 
 def test_the_name_of_a_service_makes_no_hotfix() -> None:
     for title, hotfix in (("Deploy incident-desk 1.2", False), ("Hotfix of incident-desk", True)):
-        found = deployment_of(event(title, "deployment", "success", at(1)), lambda _: HERE)
+        told = event(title, "deployment", "success", at(1)).to_json()
+        found = deployment_of(read_brief("1", told), HERE._replace(service="incident-desk"))
         assert found is not None
         assert found.hotfix is hotfix
 
@@ -203,7 +214,7 @@ def test_the_name_of_a_service_makes_no_hotfix() -> None:
 def test_an_event_that_ends_an_incident_is_its_end() -> None:
     opened = event("down", "incident", "open", at(1, "10:00"))
     closed = event("up", "incident", "close", at(1, "12:00"), related_id="down")
-    (found,) = incidents_of([opened, closed], lambda _: HERE)
+    (found,) = incidents_of([told_by(each, HERE) for each in (opened, closed)])
     assert (found.began, found.ended) == (at(1, "10:00"), at(1, "12:00"))
 
 

@@ -42,4 +42,5 @@ def measurement_of(settings: Settings) -> DeliveryPolicy:
     return DeliveryPolicy(
         delivery_pb.Method(method or 0),
         tuple(event_pb.Environment(number) for number in numbers.values() if number),
+        settings.delivery_records,
     )

@@ -27,7 +27,7 @@ def pushed(records: Records, each: Deployment) -> Sequence[int] | None:
     if given is not None:
         return [*given.made, *given.merged]
     if found := records.pushes.get(each.commit):
-        return [commit.committed_at for commit in found]
+        return [*found.made, *found.merged]
     known = records.known.get(each.commit)
     return None if known is None else [known.committed_at]
 
@@ -45,20 +45,20 @@ def between(records: Records, before: Deployment, each: Deployment) -> GivenComm
         found = records.pushes.get(head)
         if not found:
             return None
-        made += [commit.committed_at for commit in found if not commit.merge]
-        merged += [commit.committed_at for commit in found if commit.merge]
-        head = found[0].base
+        made += found.made
+        merged += found.merged
+        head = found.base
     return None
 
 
 def shas_between(records: Records, before: Deployment, each: Deployment) -> Sequence[str]:
-    """Return the hashes of the commits after one deployment up to another, as far as pushes are known."""
+    """Return the hashes of commits after one deployment up to another, of those that something else names."""
     shas: list[str] = [each.commit]
     head = each.commit
     for _ in range(MOST_PUSHES):
         found = records.pushes.get(head)
         if head == before.commit or not found:
             break
-        shas += [commit.sha for commit in found]
-        head = found[0].base
+        shas += found.named
+        head = found.base
     return shas

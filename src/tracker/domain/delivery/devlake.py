@@ -108,7 +108,8 @@ def _lead_times(records: Records) -> Iterator[Sample]:
 
 def _lead_time(records: Records, merge: Merge, each: Deployment) -> Sample:
     """Return the time from the first commit of a pull request to its deployment, as the sum of its stages."""
-    commits = [commit.committed_at for commit in records.pushes.get(merge.commit, ())]
+    push = records.pushes.get(merge.commit)
+    commits = [] if push is None else [*push.made, *push.merged]
     stages = [_ceiled(merge.created, merge.merged), _ceiled(merge.merged, each.finished)]
     if commits:
         stages.append(_ceiled(min(commits), merge.created))

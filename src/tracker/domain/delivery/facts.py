@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker.pb import delivery_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from tracker.domain.commits import Commit
     from tracker.domain.delivery.calendar import Period
@@ -44,12 +44,35 @@ class GivenCommits(NamedTuple):
     merged: Sequence[int]
 
 
+class Push(NamedTuple):
+    """The commits of a push: the one before it, and when they were made, in microseconds, merges apart.
+
+    `named` are the hashes of those that incidents or merged pull requests name.
+    """
+
+    base: str
+    made: Sequence[int]
+    merged: Sequence[int] = ()
+    named: Sequence[str] = ()
+
+
+def push_of(commits: Sequence[Commit], named: Container[str], known: Mapping[str, str]) -> Push:
+    """Return the push that brought some commits; `known` has hashes that are in memory already."""
+    base = commits[0].base
+    return Push(
+        known.get(base, base),
+        tuple(each.committed_at for each in commits if not each.merge),
+        tuple(each.committed_at for each in commits if each.merge),
+        tuple(each.sha for each in commits if each.sha in named),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """The records that a method measures.
 
-    `deployments` ended well, and are in the order of their ends. `pushes` are the commits of pushes by the
-    newest one of each, `known` single ones by their hash. `given` are commits by the ids of deployments; they
+    `deployments` ended well, and are in the order of their ends. `pushes` are by the newest
+    commit of each, `known` single ones by their hash. `given` are commits by the ids of deployments; they
     count instead.
     `incidents_known` is whether any incident was ever recorded that the reader may see.
     """
@@ -58,7 +81,7 @@ class Records:
     deployments: Sequence[Deployment]
     incidents: Sequence[Incident] = ()
     merges: Sequence[Merge] = ()
-    pushes: Mapping[str, Sequence[Commit]] = field(default_factory=dict)
+    pushes: Mapping[str, Push] = field(default_factory=dict)
     known: Mapping[str, Commit] = field(default_factory=dict)
     given: Mapping[str, GivenCommits] = field(default_factory=dict)
     incidents_known: bool = True

@@ -66,7 +66,8 @@ def facts(records: Records) -> Facts:
         found.lead_times += (
             sample(each, span, "from a commit to the deployment") for span in spans if span > 0
         )
-        changes = {each.commit} | {commit.sha for commit in records.pushes.get(each.commit, ())}
+        push = records.pushes.get(each.commit)
+        changes = {each.commit, *(() if push is None else push.named)}
         linked = caused.get(each.id, [])
         named = [one for change in changes for one in by_commit.get(change, ()) if one not in linked]
         if because := [*linked, *named]:
@@ -86,7 +87,8 @@ def _restores(records: Records, ties: Ties, period: Period) -> Sequence[Sample]:
     wanted = {commit for each in records.incidents for commit in each.commits}
     first: dict[str, int] = {}
     for each in records.deployments if wanted else ():
-        for commit in {each.commit, *(one.sha for one in records.pushes.get(each.commit, ()))} & wanted:
+        push = records.pushes.get(each.commit)
+        for commit in {each.commit, *(() if push is None else push.named)} & wanted:
             first.setdefault(commit, each.finished)
     samples = []
     for incident in records.incidents:

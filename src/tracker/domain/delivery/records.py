@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.events import FINISHED, attributes_of, event_end, event_id, event_time, metadata_of
-from tracker.domain.overlaps import timed_event
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
+
+    from tracker.domain.event_briefs import EventBrief
 
 _Status: Final = event_pb.Status
 ENDED_WELL: Final = (_Status.success, _Status.done)
@@ -26,7 +26,7 @@ MERGE: Final = "pull_request:"
 """How the external id of the event of a merged pull request begins."""
 
 _ROOT_CAUSE: Final = re.compile(r"root cause: ([0-9A-Za-z]+)")
-_HOTFIX: Final = re.compile(r"hotfix|incident", re.IGNORECASE)
+_HOTFIX: Final = ("hotfix", "incident")
 _REVERT: Final = re.compile(r'\bRevert "(.+)"', re.IGNORECASE)
 _TOLD_BY: Final = ("branch", "pr_title", "pr_labels", "change", "change_type", "kind", "category")
 """Labels that may say why there is a deployment."""
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 class Deployment(NamedTuple):
-    """A deployment that has ended; times are in microseconds since the epoch.
+    """A deployment that has ended, `finished` in microseconds since the epoch.
 
     `marked` is whether somebody called it a failure, or None. `remedy` and `remedies` are the ids of the
     deployment that put it right, and of the one that it put right, as somebody recorded them. `hotfix`,
@@ -50,7 +50,6 @@ class Deployment(NamedTuple):
 
     id: str
     place: Place
-    started: int
     finished: int
     ended_well: bool
     title: str
@@ -94,78 +93,80 @@ class Merge(NamedTuple):
     title: str
 
 
-def deployment_of(event: event_pb.Event, place: Callable[[event_pb.Event], Place]) -> Deployment | None:
+def deployment_of(event: EventBrief, place: Place) -> Deployment | None:
     """Return the deployment that an event says has ended; None for any other event."""
-    attributes = attributes_of(event)
-    ended_well = attributes.status in ENDED_WELL
-    if not ended_well and attributes.status not in ENDED_BADLY:
+    ended_well = event.status in ENDED_WELL
+    if not ended_well and event.status not in ENDED_BADLY:
         return None
-    labels, own, related = attributes.labels, attributes.service, attributes.related_id
-    told = [event.title, attributes.version, *(labels.get(name, "") for name in _TOLD_BY)]
-    text = " ".join(told).replace(own, " ") if own else " ".join(told)
-    revert = _REVERT.search(text)
-    rollback = labels.get("rollback") == "true"
-    remedies = related if rollback or labels.get("rollforward") == "true" else ""
-    marked = labels.get("change_failure")
-    span = timed_event(event, 0)
+    label, title, version = event.labels.get, event.title, sys.intern(event.version)
+    told = " ".join((title, version, *(label(name, "") for name in _TOLD_BY)))
+    text = told.replace(place.service, " ") if place.service else told
+    revert = _REVERT.search(text) if '"' in text else None
+    lowered = text.lower()
+    rollback, marked = label("rollback") == "true", label("change_failure")
     return Deployment(
-        event_id(event),
-        place(event),
-        span.start,
-        span.end,
+        event.id,
+        place,
+        event.over(0),
         ended_well,
-        event.title,
-        sys.intern(attributes.version),
-        labels.get(COMMIT, ""),
+        title,
+        version,
+        label(COMMIT, ""),
         None if marked is None else marked == "true",
-        labels.get("remediation", ""),
-        remedies,
-        _HOTFIX.search(text) is not None,
+        label("remediation", ""),
+        event.related_id if rollback or label("rollforward") == "true" else "",
+        any(word in lowered for word in _HOTFIX),
         revert[1] if revert else "",
         rollback,
     )
 
 
-def incidents_of(
-    events: Iterable[event_pb.Event], place: Callable[[event_pb.Event], Place]
-) -> Sequence[Incident]:
-    """Return the incidents that events tell of: one that ends another, which it links to, is none itself."""
-    events = list(events)
-    ids = {event_id(event) for event in events}
-    ends: defaultdict[str, list[int]] = defaultdict(list)
-    own = []
-    for event in events:
-        attributes = attributes_of(event)
-        if attributes.related_id in ids and attributes.status in FINISHED:
-            ends[attributes.related_id].append(event_time(event))
-        else:
-            own.append(event)
-    return [_incident(event, place(event), min(ends[event_id(event)], default=None)) for event in own]
+class Told(NamedTuple):
+    """An incident as one event tells of it, and when that event ends the one that it links to, if it does."""
+
+    incident: Incident
+    related: str
+    ends_at: int | None
 
 
-def _incident(event: event_pb.Event, place: Place, reported_end: int | None) -> Incident:
+def told_by(event: event_pb.Event, place: Place) -> Told:
+    """Return what an event tells of an incident."""
     attributes, metadata = attributes_of(event), metadata_of(event)
-    ended = event_end(event)
-    if ended is None and attributes.status in FINISHED and metadata.elapsed is not None:
+    ended, finished = event_end(event), attributes.status in FINISHED
+    if ended is None and finished and metadata.elapsed is not None:
         ended = event_time(event) + duration_micros(metadata.elapsed)
     related = (attributes.related_id,) if attributes.related_id else ()
-    return Incident(
+    incident = Incident(
         event_id(event),
         place,
         event_time(event),
-        reported_end if ended is None else ended,
+        ended,
         event.title,
         tuple(metadata.caused_by) or related,
         tuple(metadata.not_caused_by),
         (*metadata.rolled_back_by, *metadata.remediated_by),
         tuple(_ROOT_CAUSE.findall(f"{event.title}\n{attributes.message}")),
     )
+    return Told(incident, attributes.related_id, event_time(event) if finished else None)
 
 
-def merge_of(event: event_pb.Event, place: Callable[[event_pb.Event], Place]) -> Merge | None:
+def incidents_of(told: Sequence[Told]) -> Sequence[Incident]:
+    """Return the incidents that events tell of: one that ends another, which it links to, is none itself."""
+    ids = {each.incident.id for each in told}
+    ends: dict[str, int] = {}
+    own = []
+    for incident, related, ends_at in told:
+        if related in ids and ends_at is not None:
+            ends[related] = min(ends_at, ends.get(related, ends_at))
+        else:
+            own.append(incident)
+    return [each if each.ended is not None else each._replace(ended=ends.get(each.id)) for each in own]
+
+
+def merge_of(event: event_pb.Event, place: Place) -> Merge | None:
     """Return the merged pull request that an event tells of; None for any other event."""
     attributes = attributes_of(event)
     ended, commit = event_end(event), attributes.labels.get(COMMIT, "")
     if not attributes.external_id.startswith(MERGE) or ended is None or not commit:
         return None
-    return Merge(event_id(event), place(event), commit, event_time(event), ended, event.title)
+    return Merge(event_id(event), place, commit, event_time(event), ended, event.title)

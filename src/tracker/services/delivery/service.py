@@ -19,7 +19,7 @@ from tracker.domain.times import period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import wire_name
-from tracker.services.delivery.records import DeliveryReader, Selection, given_commits
+from tracker.services.delivery.records import DeliveryReader, Room, Selection, given_commits
 from tracker.services.paging import given, own, page_token, parse_page_token
 from tracker.time_text import MICROS, moment_text
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.domain.delivery.methods import Measured
     from tracker.domain.delivery.records import Place
     from tracker.services.context import Call, Context
-    from tracker.services.delivery.records import Read
+    from tracker.services.delivery.records import Counting, Read
     from tracker.stores.base import Store
     from tracker.time_text import Clock
 
@@ -49,10 +49,11 @@ _By: Final = delivery_pb.GroupBy
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """What the settings say: the method, and the environments whose deployments count."""
+    """What the settings say: the method, whose deployments count, and how many records one call measures."""
 
     method: delivery_pb.Method
     environments: tuple[event_pb.Environment, ...]
+    most_records: int
 
 
 class DeliveryService:
@@ -62,16 +63,29 @@ class DeliveryService:
         self._store = store
         self._context = context
         self._policy = policy
+        self._room = Room(policy.most_records)
 
     async def get_delivery_metrics(
         self, request: delivery_pb.GetDeliveryMetricsRequest, call: Call
+    ) -> delivery_pb.GetDeliveryMetricsResponse:
+        async with self._room.counting(call) as counting:
+            answer = await self._measure(request, call, counting)
+        self._context.report(
+            call,
+            "delivery measured",
+            method=wire_name(answer.method),
+            deployments=0 if answer.total is None else answer.total.deployments,
+        )
+        return answer
+
+    async def _measure(
+        self, request: delivery_pb.GetDeliveryMetricsRequest, call: Call, counting: Counting
     ) -> delivery_pb.GetDeliveryMetricsResponse:
         clock = self._context.query_clock(request.time_zone)
         selection = self._selection(request, clock)
         method = request.method if request.method in METHODS else self._policy.method
         interval, starts = _intervals(request.interval or "week", selection.period)
-        reader = DeliveryReader(self._store, call, clock.now)
-        read = await reader.read(selection, method)
+        read = await DeliveryReader(self._store, call, clock.now, counting).read(selection, method)
         found = await asyncio.to_thread(measured, method, read.records)
         answer = delivery_pb.GetDeliveryMetricsResponse(
             method=method,
@@ -82,19 +96,16 @@ class DeliveryService:
             environments=[*selection.environments],
         )
         shown = _Shown(request, method, selection, read, found)
-        answer.total = shown.total()
-        await asyncio.sleep(0)
+        answer.total = await asyncio.to_thread(shown.total)
         if request.by:
             answer.groups, answer.other_groups = await asyncio.to_thread(shown.groups)
         answer.buckets = [_bucket(*each) for each in await asyncio.to_thread(found.buckets, starts)]
         if request.events_of in METRICS:
             query = own(f"delivery {_without_page(request)!r}", call)
             after = parse_page_token(request.page_token, query)
-            answer.events, rest = shown.events(after, given(request.limit, _EVENTS))
+            limit = given(request.limit, _EVENTS)
+            answer.events, rest = await asyncio.to_thread(shown.events, after, limit)
             answer.next_page_token = page_token(rest, query)
-        self._context.report(
-            call, "delivery measured", method=wire_name(method), deployments=answer.total.deployments
-        )
         return answer
 
     def _selection(self, request: delivery_pb.GetDeliveryMetricsRequest, clock: Clock) -> Selection:
