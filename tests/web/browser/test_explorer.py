@@ -251,6 +251,10 @@ async def test_the_theme_and_the_zone_are_remembered(demo: App, readers: Readers
     assert await page.evaluate(background) != light
     await page.reload()
     assert await page.locator("html").get_attribute("data-theme") == "dark"
+    await page.locator("#theme").click()
+    await page.emulate_media(color_scheme="dark")
+    await page.reload()
+    assert await page.evaluate(background) != light  # as the system again
     await page.context.clear_cookies(name="zone")
     await page.reload()
     await expect(page.locator("#zone-menu summary")).to_have_text("Europe/Paris")

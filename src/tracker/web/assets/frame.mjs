@@ -21,9 +21,11 @@ const current = /** @type {HTMLElement | null} */ (pages?.querySelector("[aria-c
 if (pages && current) pages.scrollLeft = current.offsetLeft - pages.offsetLeft - (pages.clientWidth - current.offsetWidth) / 2;
 
 document.getElementById("theme")?.addEventListener("click", () => {
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  remember("theme", root.dataset.theme);
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const chosen = (root.dataset.theme ?? system) === "dark" ? "light" : "dark";
+  if (chosen === system) delete root.dataset.theme; // from then on as the system
+  else root.dataset.theme = chosen;
+  remember("theme", root.dataset.theme ?? "");
 });
 
 const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
