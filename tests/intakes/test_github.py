@@ -188,7 +188,11 @@ async def test_commits_of_pushes_and_merges_are_kept_with_their_times(
     at = datetime.now(UTC).replace(microsecond=0)
     commits = [
         {"id": "1" * 40, "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}+00:00", "message": "Merge pull request #1"},
-        {"id": "2" * 40, "timestamp": "2001-01-01T00:00:00Z"},  # too old to matter
+        {
+            "id": "2" * 40,
+            "timestamp": "2001-01-01T00:00:00Z",
+            "added": ["x" * 100] * 50_000,
+        },
         {"id": "no commit", "timestamp": "2026-01-01T00:00:00Z"},
     ]
     assert await send(http, "push", {**PUSH, "commits": commits}) == (

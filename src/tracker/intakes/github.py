@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 is_signed: Final = hexadecimal("x-hub-signature-256", {"sha256=": "sha256"})
 
 _Status = event_pb.Status
+_LARGEST: Final = 25 * 2**20
+"""Bytes of a message: GitHub sends no larger ones, and does not send again what is refused."""
 _STATES: Final = {
     "pending": _Status.start,
     "queued": _Status.start,
@@ -52,7 +54,9 @@ _CONCLUSIONS: Final = {
 
 def github(recorder: Recorder) -> Integration:
     """Return the intake of the deployments, runs of workflows and releases of repositories."""
-    return Integration(recorder, "github", received, is_signed, delivery="x-github-delivery")
+    return Integration(
+        recorder, "github", received, is_signed, delivery="x-github-delivery", largest=_LARGEST
+    )
 
 
 def received(body: bytes, headers: Mapping[str, str]) -> Received:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from tracker.api.calls.endpoint import MAX_BODY, Limits
 from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.commits import Commit
@@ -88,7 +89,8 @@ class Integration:
 
     With `_verify`, the product proves with a secret that it sends: the webhook exists where the secret is
     set, or, if that is `optional`, asks for no proof elsewhere. `delivery` is the header, or returns the part
-    of the body, with the id of a message, which it keeps when it comes again.
+    of the body, with the id of a message, which it keeps when it comes again. A body has up to
+    `largest` bytes.
     """
 
     _recorder: Recorder
@@ -97,6 +99,7 @@ class Integration:
     _verify: Verify | None = None
     optional: bool = False
     delivery: str | Callable[[bytes], str] = ""
+    largest: int = MAX_BODY
 
     def routes(self) -> Sequence[HttpRoute]:
         """Return the route of the webhook."""
@@ -105,6 +108,7 @@ class Integration:
             f"/api/v1alpha1/integrations/{self._product}/webhook",
             self._answer,
             Permission.EVENT_WRITE,
+            limits=Limits(body_bytes=self.largest),
             compressed=self._verify is None,
             foreign=ForeignTerms(access_token),
             verify=self._check,
