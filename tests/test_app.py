@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,3 +47,11 @@ async def test_beside_metrics_and_probes_nothing_is_served_on_their_port(setting
         assert [answer.status_code for answer in answers] == [200, 404, 404, 200, 200]
     assert 'tracker_rpc_seconds_count{code="OK",method="/metrics",wire="http"} 1.0' in answers[-1].text
     assert "tracker_inflight 0.0" in answers[-1].text
+
+
+def test_a_server_starts_without_what_only_some_requests_need() -> None:
+    script = "import sys, tracker.app, tracker.cli.server, tracker.telemetry.logs; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "structlog" in loaded
+    assert not loaded & {"apprise", "fast_sugiyama", "grpc", "icalendar", "mcp", "pymongo", "rich", "yaml"}
