@@ -59,6 +59,8 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
     id_ = await page.locator("#list tr[data-event]").first.get_attribute("data-event")
     await page.goto(f"/events?q={quote(_EXPLAINED)}&from=30d")
     incident = await page.locator("#list tr[data-event]").first.get_attribute("data-event")
+    await page.goto("/locks")
+    lock = await page.locator("#locks th a").first.get_attribute("href")
     await page.close()
     named = {name.lower(): path for path, name in NAVIGATION}
     others = {
@@ -66,7 +68,11 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
         "incident": f"/events/{incident}",
         "open-event": f"/events?event={id_}",
         "entry": "/catalog/payments",
+        "graph": "/catalog?view=graph",
         "matrix": "/matrix?than=1d",
+        "delivery": "/insights/delivery",
+        "states": "/states",
+        "lock": lock or "/locks",
         "webhooks": "/webhooks",
         "deploy-check": "/deploy-check?service=payments&environment=production",
         "week": f"/calendar?week={time.strftime('%Y-%m-%d', time.gmtime())}&first=Monday",

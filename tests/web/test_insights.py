@@ -112,7 +112,13 @@ async def test_the_address_has_query_period_and_field(http: httpx2.AsyncClient) 
     }
     wrong = await page(http, "/insights?q=statsu:x")
     assert "did you mean status?" in wrong.one("div", id="fault").text
-    assert "expected one of" in (await page(http, "/insights?by=title", 400)).text
+    for address, said in (
+        ("?by=title", "expected one of"),
+        ("/delivery?by=title", "expected one of service, team"),
+    ):
+        refused = await page(http, f"/insights{address}&from=7d", 400)
+        assert said in refused.one("main").text
+        assert [each.attributes["value"] for each in refused.all("input", name="from")] == ["7d"]
 
 
 def test_alternatives_are_grouped_before_terms_are_added() -> None:

@@ -41,7 +41,7 @@ async def test_versions_lead_to_their_deployments_and_are_shown_as_of_a_moment(
     assert cells(shown) == [["2", "1"], ["", "7"]]
     text = shown.one("tbody").text
     assert "rolled back from 2" in text
-    assert "1 behind UAT" in text
+    assert "1 version behind UAT" in text
     assert "2.1: failure" in text
     past = await page(http, "/matrix?at=2026-01-02T12:00&zone=UTC")
     assert cells(past) == [["1", "1"]]
@@ -56,7 +56,7 @@ async def test_moments_and_environments_are_compared_in_words(http: httpx2.Async
     compared = await page(http, "/matrix?than=2026-01-02")
     assert cells(compared) == [["2", "1"], ["", "5"]]
     words = [each.text for each in compared.all("span", class_="notes")]
-    assert words == ["changed, was 1", "1 behind UAT", "new, nothing ran then"]
+    assert words == ["changed, was 1", "1 version behind UAT", "new, nothing ran then"]
     assert cells(await page(http, "/matrix?than=2026-01-02&changes=1")) == [["2", ""], ["", "5"]]
     beside = await page(http, "/matrix?environment=UAT&against=production")
     assert cells(beside) == [["2", "1"], ["", "5"]]

@@ -26,15 +26,15 @@ _STRONGEST: Final = 4
 SAYINGS: Final = {
     "caused_by": "This was it",
     "not_caused_by": "Not this",
-    "remediated_by": "This ended it",
-    "rolled_back_by": "This took it back",
+    "remediated_by": "This fixed it",
+    "rolled_back_by": "This rolled it back",
 }
 """What a reader may say of a change, by the names of links."""
 _SAID: Final = {
     incident_pb.Link.caused_by: "it was this",
     incident_pb.Link.not_caused_by: "it was not this",
-    incident_pb.Link.remediated_by: "this ended it",
-    incident_pb.Link.rolled_back_by: "this took back the cause",
+    incident_pb.Link.remediated_by: "this fixed it",
+    incident_pb.Link.rolled_back_by: "this rolled back the cause",
 }
 
 

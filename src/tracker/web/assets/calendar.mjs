@@ -74,6 +74,12 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+/** Shows today first where the days of a month stand below each other, unless the reader comes back to a place. */
+function showToday() {
+  const today = document.querySelector(".calendar:not(.week) td.today");
+  if (today && getComputedStyle(today).display === "block" && scrollY === 0) today.scrollIntoView();
+}
+
 function arrange() {
   completeQuery(/** @type {HTMLInputElement} */ (at("q")));
   arrangeHours();
@@ -81,3 +87,4 @@ function arrange() {
 document.addEventListener("swapped", arrange);
 navigate(["main"]);
 arrange();
+if (/** @type {PerformanceNavigationTiming} */ (performance.getEntriesByType("navigation")[0])?.type === "navigate") showToday();

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
 from tracker.delivery_text import NAMES, counted_text, number_of, seconds_text, totals_text, value_text
 from tracker.domain.times import micros
-from tracker.errors import FieldViolation, invalid
+from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.charts import ticks
 from tracker.web.site import View
 from tracker.web.times import read_time
-from tracker.web.visit import address, part
+from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,13 +66,21 @@ class DeliveryPage:
 
     async def show(self, visit: Visit) -> View:
         """Show the numbers that the address asks for."""
-        request = _request(visit)
-        found = await part(visit.ask(request, delivery_pb.GetDeliveryMetricsResponse))
+        status = HTTPStatus.OK
+        try:
+            request = _request(visit)
+        except TrackerError as error:  # what was entered stays
+            request = delivery_pb.GetDeliveryMetricsRequest()
+            found: Part[delivery_pb.GetDeliveryMetricsResponse] = Part(None, error)
+            status = HTTPStatus(error.reason.http_status)
+        else:
+            found = await part(visit.ask(request, delivery_pb.GetDeliveryMetricsResponse))
         answer = found.value
         groups = [] if answer is None else answer.groups
         method = "" if answer is None else wire_name(answer.method)
         return View(
             "delivery/page.html",
+            status,
             error=found.error,
             tiles=[] if answer is None or answer.total is None else _tiles(answer.total),
             totals="" if answer is None or answer.total is None else totals_text(answer.total),
@@ -136,7 +145,11 @@ def _number(
 ) -> int:
     number = number_named(of.desc(), name) if name else 0
     if number is None:
-        raise invalid(FieldViolation(field, f"expected one of {', '.join(map(wire_name, of))}, got {name!r}"))
+        raise invalid(
+            FieldViolation(
+                field, f"expected one of {', '.join(wire_name(each) for each in of if each)}, got {name!r}"
+            )
+        )
     return number
 
 

@@ -6,6 +6,7 @@ import asyncio
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from tracker.errors import TrackerError
 from tracker.time_text import moment_text
 from tracker.web.explorer.page import fault_of
 from tracker.web.explorer.state import RANGES
@@ -40,7 +41,12 @@ class Insights:
     async def show(self, visit: Visit) -> View:
         """Show the page."""
         state = state_of(visit)
-        scope = await scope_of(visit, state)
+        template = "insights/main.html" if visit.one("part") == "main" else "insights/page.html"
+        try:
+            scope = await scope_of(visit, state)
+        except TrackerError as error:  # what was entered stays
+            status = error.reason.http_status
+            return View(template, status, state=state, error=error, ranges=RANGES, fields=FIELDS, span="")
         fields = dict.fromkeys(("service",) if state.by == "status" else (state.by, "service"))
         totals, before, counts, took, breakdowns = await asyncio.gather(
             part(totals_of(visit, scope)),
@@ -56,8 +62,9 @@ class Insights:
             durations = Part(durations_of(visit, scope, took.value))
             by_value = await part(durations_by(visit, scope, took.value, values))
         return View(
-            "insights/main.html" if visit.one("part") == "main" else "insights/page.html",
+            template,
             state=state,
+            error=None,
             fault=fault_of(state.query, totals.error),
             totals=totals,
             before=before.value,

@@ -85,24 +85,24 @@ class Scope:
 
 
 def state_of(visit: Visit) -> State:
-    """Return what the address of a visit says.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT; it counts by something that events can't be counted by.
-    """
+    """Return what the address of a visit says."""
     by = visit.one("by") or _BY
     field = named(by)
-    if field is None or not field.facet:
-        raise invalid(FieldViolation("by", f"expected one of {', '.join(FIELDS)} or label.NAME, got {by!r}"))
-    return State(visit.one("q"), visit.one("from") or _RANGE, visit.one("to"), visit.asked_zone, field.name)
+    known = by if field is None else field.name
+    return State(visit.one("q"), visit.one("from") or _RANGE, visit.one("to"), visit.asked_zone, known)
 
 
 async def scope_of(visit: Visit, state: State) -> Scope:
     """Return the events that a state is about; all time begins with the first of them.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; the state names no period. As `SearchEvents`.
+        TrackerError: INVALID_ARGUMENT; the state names no period, or counts by something that events can't be
+            counted by. As `SearchEvents`.
     """
+    field = named(state.by)
+    if field is None or not field.facet:
+        expected = f"expected one of {', '.join(FIELDS)} or label.NAME"
+        raise invalid(FieldViolation("by", f"{expected}, got {state.by!r}"))
     period = explorer.period_of(explorer.State(state.query, state.since, state.until), visit.clock)
     if period.since == EARLIEST:
         since = await earliest(visit, state.query, period)

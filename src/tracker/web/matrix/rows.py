@@ -122,7 +122,13 @@ def _notes(each: version_pb.DeployedVersion) -> Iterator[Note]:
         yield Note(label._replace(word=word), event_address(each.later.event_id))
     before = each.behind_previous_environment
     if before is not None and before.value:
-        yield Note(Label(f"{before.value} behind {wire_name(each.previous_environment)}", "plan", "clock"))
+        yield Note(
+            Label(f"{_versions(before.value)} behind {wire_name(each.previous_environment)}", "plan", "clock")
+        )
     newest = each.behind_newest
     if newest is not None and newest.value and (before is None or before.value != newest.value):
-        yield Note(Label(f"{newest.value} behind {each.newest_version}", "note", "clock"))
+        yield Note(Label(f"{_versions(newest.value)} behind {each.newest_version}", "note", "clock"))
+
+
+def _versions(count: int) -> str:
+    return f"{count:,} version{'' if count == 1 else 's'}"
