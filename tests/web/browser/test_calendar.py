@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.async_api import expect
 from tests.web.browser.faults import faults
 from tests.web.html import record
 
@@ -56,3 +57,8 @@ async def test_hours_are_dragged_over_to_plan_and_planned_work_to_another_time(
     assert await faults(page) == []
     await page.locator("[data-move]").click()
     await page.wait_for_url("**/events/**")
+
+
+async def test_a_month_begins_at_today_on_a_phone(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/calendar", viewport={"width": 360, "height": 500})
+    await expect(page.locator("td.today .day")).to_be_in_viewport()
