@@ -118,7 +118,7 @@ async def test_the_address_has_query_period_and_field(http: httpx2.AsyncClient) 
     ):
         refused = await page(http, f"/insights{address}&from=7d", 400)
         assert said in refused.one("main").text
-        assert [each.attributes["value"] for each in refused.all("input", name="from")] == ["7d"]
+        assert [each.attributes["value"] for each in refused.one("main").all("input", name="from")] == ["7d"]
 
 
 def test_alternatives_are_grouped_before_terms_are_added() -> None:
