@@ -117,8 +117,11 @@ async def test_a_key_is_a_token_wherever_datadog_has_it(http: httpx2.AsyncClient
         assert answer.status_code == 202
         event = (await http.get(f"/api/v1alpha1/event/{answer.json()['event']['url'][-36:]}")).json()["event"]
         assert event["metadata"]["createdBy"].startswith("apikey:")
+        valid = await http.get("/api/v1/validate", headers=headers, params=query)
+        assert (valid.status_code, valid.json()) == (200, {"valid": True})
     wrong = await http.post(PATH, json=body, headers={"DD-API-KEY": f"{secret}x"})
     assert (wrong.status_code, [*wrong.json()]) == (401, ["errors"])
+    assert (await http.get("/api/v1/validate", headers={"DD-API-KEY": f"{secret}x"})).json() == wrong.json()
     refused = await http.get(PATH, params={"start": 0, "end": 1}, headers={"DD-API-KEY": secret})
     assert (refused.status_code, refused.json()) == (403, {"errors": ["permission event:read required"]})
 
