@@ -87,6 +87,18 @@ LONGEST: Final = LATEST - EARLIEST
 """The longest time between two of them."""
 
 
+def local_time(micros: int, zone: tzinfo) -> datetime:
+    """Return a moment as clocks of a zone show it, in UTC where they would show the year 0 or 10000.
+
+    Beyond the years 1 to 9999, it is the nearest one of these.
+    """
+    moment = datetime_of(min(max(micros, EARLIEST), LATEST))
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
+
+
 def read_duration(text: str) -> Interval | None:
     """Return the durations that a text names, or None if it names none.
 
@@ -148,7 +160,11 @@ def short_text(micros: int) -> str:
 
 
 def moment_text(micros: int, *, exact: bool = False) -> str:
-    """Return a moment in UTC: to the microsecond if `exact` or needed, else to the second."""
+    """Return a moment in UTC: to the microsecond if `exact` or needed, else to the second.
+
+    Beyond the years 1 to 9999, it is the nearest one of these.
+    """
+    micros = min(max(micros, EARLIEST), LATEST)
     moment = datetime_of(micros).replace(tzinfo=None)
     return f"{moment.isoformat(timespec='microseconds' if exact or micros % MICROS else 'seconds')}Z"
 

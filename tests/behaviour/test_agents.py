@@ -150,6 +150,7 @@ async def test_wrong_arguments_are_named_with_what_was_expected(app: App) -> Non
             "event_id: id is required": ("get_event", {"event_id": ""}),
             "event_id is required": ("get_event", {}),
             "servcie: unknown argument; did you mean service?": ("list_events", {"servcie": "x"}),
+            "id: unknown argument; expected event_id (INVALID_FIELD)": ("get_event", {"id": "x"}),
             "from 1 to 100, got 1000": ("list_events", {"per_page": 1000}),
             'got "deploi"; did you mean deploy?': ("list_events", {"type": "deploi"}),
             "pull_request: expected http": (

@@ -114,6 +114,8 @@ async def test_a_period_with_more_records_than_are_measured_is_refused(client: C
         ({"startDate": "2026-04-01"}, r"start_?[dD]ate"),
         ({"interval": "1h"}, "interval"),
         ({"startDate": "0001-01-01", "interval": "day"}, "interval"),
+        ({"startDate": "", "endDate": "0001-03-01"}, r"end_?[dD]ate"),
+        ({"startDate": "0001-01-01", "endDate": "0003-02-01"}, r"start_?[dD]ate"),
         ({"timeZone": "Mars"}, r"time_?[zZ]one"),
     ],
 )

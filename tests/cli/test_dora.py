@@ -82,6 +82,22 @@ def test_commits_between_deployments_are_those_of_a_repository(server: ServerPro
     assert (event["commit"], event["previousCommit"]) == (second, first)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--environment", "prodution"), "got 'prodution'; did you mean production?"),
+        (("--by", "version"), "expected one of service, team, environment, got 'version'"),
+        (("--group", "shop"), "needs --events"),
+    ],
+)
+def test_options_that_would_measure_something_else_are_refused(
+    options: tuple[str, ...], expected: str
+) -> None:
+    done = tracker("dora", *options)
+    assert done.returncode == USAGE
+    assert expected in " ".join(done.stderr.split())
+
+
 def test_a_folder_without_a_repository_is_said(server: ServerProcess, tmp_path: Path) -> None:
     done = tracker("dora", "--commits-from-git", str(tmp_path / "no"), environ=at(server))
     assert done.returncode == USAGE

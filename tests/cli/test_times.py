@@ -89,3 +89,14 @@ def test_times_are_read_and_shown_in_the_zone_of_this_machine_in_whatever_form_i
     assert shown_time(Timestamp.from_datetime(moment)).startswith(local.replace("T", " "))
     assert local_zone().key.startswith(key)
     assert read_zone(local_zone().key) is not None
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_the_first_and_the_last_moment_of_the_calendar_are_shown(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    first = Timestamp(seconds=-62_135_596_800)
+    assert shown_time(first).endswith("(0001-01-01T00:00:00Z)")
+    last = Timestamp(seconds=253_402_300_799, nanos=999_999_999)
+    assert shown_time(last).endswith("(9999-12-31T23:59:59.999999Z)")

@@ -48,6 +48,22 @@ async def test_versions_lead_to_their_deployments_and_are_shown_as_of_a_moment(
     assert past.all("a", href=f"/events/{old}")
 
 
+async def test_the_first_and_the_last_moment_of_the_calendar_are_shown_in_every_zone(
+    http: httpx2.AsyncClient,
+) -> None:
+    for at, period in (
+        ("0001-01-01T00:00:00Z", "from=0001-01-01&to=0001-01-02"),
+        ("9999-12-31T23:59:59.999999999Z", "from=9999-12-30&to=9999-12-31"),
+    ):
+        id_ = await record(http, "Deploy", environment="UAT", startDate=at, endDate=at, version=at[:4])
+        moment = f"at={at[:19]}Z&than={at[:19]}Z"
+        pages = [f"{each}?{period}" for each in ("events", "timeline", "insights")]
+        for zone in ("America/New_York", "Asia/Tokyo"):
+            for path in (f"events/{id_}?", f"matrix?{moment}", *pages):
+                shown = await page(http, f"/{path}&zone={zone}")
+                assert at[:4] in shown.one("main").text, path
+
+
 async def test_moments_and_environments_are_compared_in_words(http: httpx2.AsyncClient) -> None:
     await deploy(http, "1", 1, environment="UAT")
     await deploy(http, "1", 1)

@@ -60,6 +60,14 @@ def choice_option(enum: str, help_: str, *names: str) -> object:
 
     Its value is the name in the proto.
     """
+    metavar = enum.rpartition(".")[2].upper()
+    return typer.Option(
+        *names, parser=value_of(enum), autocompletion=names_of(enum), metavar=metavar, help=help_
+    )
+
+
+def value_of(enum: str) -> Callable[[str], str]:
+    """Return a parser of a name or an alias of a value of an enum; it returns the name in the proto."""
 
     def parsed(text: str) -> str:
         from tracker.errors import nearest
@@ -72,8 +80,7 @@ def choice_option(enum: str, help_: str, *names: str) -> object:
             raise typer.BadParameter(f"{expected}, got {text!r}{nearest(text, known)}")
         return next((value.name for value in _enum(enum).values if value.number == number), "")
 
-    metavar = enum.rpartition(".")[2].upper()
-    return typer.Option(*names, parser=parsed, autocompletion=names_of(enum), metavar=metavar, help=help_)
+    return parsed
 
 
 def names_of(enum: str) -> Callable[[], list[str]]:
@@ -109,11 +116,11 @@ def number_option(help_: str, *names: str, least: int | None = None, most: int |
 
 
 def word_of(*words: str) -> Callable[[str], str]:
-    """Return a parser that takes one of these words."""
+    """Return a parser that takes one of these words, of which an empty one stands for none."""
 
     def parsed(text: str) -> str:
         if text not in words:
-            raise typer.BadParameter(f"expected one of {', '.join(words)}, got {text!r}")
+            raise typer.BadParameter(f"expected one of {', '.join(filter(None, words))}, got {text!r}")
         return text
 
     return parsed

@@ -15,6 +15,7 @@ import typer
 
 from tracker.cli.controls import printable, replaced_controls
 from tracker.cli.local_time import local_zone
+from tracker.time_text import MICROS, datetime_of, local_time, micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,7 +115,7 @@ def _csv_value(cell: Cell) -> str:
             kept = "\t" if sys.stdout.isatty() else "\t\r"
             return replaced_controls(text, lambda each: each if each in kept else "\N{REPLACEMENT CHARACTER}")
         case moment:
-            return _local(moment.to_datetime()).isoformat(" ", "seconds")
+            return _local(datetime_of_timestamp(moment)).isoformat(" ", "seconds")
 
 
 def json_of(message: Message, output: Output) -> dict[str, JsonValue]:
@@ -152,18 +153,20 @@ def local_text(moment: datetime) -> str:
     return _local(moment).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
+def datetime_of_timestamp(moment: Timestamp) -> datetime:
+    """Return a moment in UTC, rounded down; `to_datetime` rounds to the nearest, so up to the year 10000."""
+    return datetime_of(moment.seconds * MICROS + moment.nanos // 1_000)
+
+
 def _local(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(local_zone())
-    except OverflowError:  # the first or the last day that there is
-        return moment
+    return local_time(micros_of(moment), local_zone())
 
 
 def shown_time(moment: Timestamp | None) -> str:
     """Return a moment in the time zone of this machine, and exactly in UTC; `` for none."""
     if moment is None:
         return ""
-    exact = moment.to_datetime()
+    exact = datetime_of_timestamp(moment)
     return f"{local_text(exact)} ({exact.replace(tzinfo=None).isoformat()}Z)"
 
 

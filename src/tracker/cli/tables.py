@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic
 
 from tracker.cli.controls import printable
-from tracker.cli.printing import R, console, echo, local_text, terminal_width
+from tracker.cli.printing import R, console, datetime_of_timestamp, echo, local_text, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -235,12 +235,12 @@ def _text(cell: Cell, part: slice = _SECOND) -> str:
         case str() | int():
             return _GAPS.sub(" ", printable(str(cell))).rstrip()
         case moment:
-            return local_text(moment.to_datetime())[part]
+            return local_text(datetime_of_timestamp(moment))[part]
 
 
 def _ago(moment: Timestamp, now: datetime) -> str:
     """Return how long ago a moment was, or with a plus how far away it is, in one unit."""
-    since = now - moment.to_datetime()
+    since = now - datetime_of_timestamp(moment)
     length, sign = abs(since), "+" if since < timedelta(0) else ""
     if length.days:
         return f"{sign}{length.days}d"

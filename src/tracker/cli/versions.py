@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import completing
-from tracker.cli.options import ListApi
+from tracker.cli.options import ListApi, value_of
 from tracker.cli.tables import Column, Table
 from tracker.cli.time_options import end_option
 
@@ -45,7 +45,10 @@ def versions(  # noqa: PLR0913  # one for each option
     environment: Annotated[
         str,
         typer.Option(
-            metavar="NAME", autocompletion=completing.values_of("environment"), help="What runs in it alone."
+            parser=value_of("event_pb.Environment"),
+            metavar="NAME",
+            autocompletion=completing.values_of("environment"),
+            help="What runs in it alone.",
         ),
     ] = "",
     as_of: Annotated[datetime | None, end_option("What ran at a moment past.")] = None,
@@ -56,6 +59,7 @@ def versions(  # noqa: PLR0913  # one for each option
     environments: Annotated[
         tuple[str, str] | None,
         typer.Option(
+            parser=value_of("event_pb.Environment"),
             metavar="NAME OTHER",
             autocompletion=completing.values_of("environment"),
             help="What runs in the first environment and not everywhere in the second.",

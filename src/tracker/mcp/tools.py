@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, Message, ScalarType
 
-from tracker.errors import FieldViolation, invalid, nearest
+from tracker.errors import FieldViolation, Reason, invalid, nearest
 from tracker.mcp.records import Records, words_of
 from tracker.pb import FILES
 from tracker.pb.options import only_reads, permission_of
@@ -200,7 +200,8 @@ class Tool:
         for key in given:
             if key not in known and (key != DRY_RUN or self.only_reads):
                 names = [*known, *(() if self.only_reads else (DRY_RUN,))]
-                raise invalid(FieldViolation(str(key)[:100], f"unknown argument{nearest(str(key), names)}"))
+                near = nearest(str(key), names) or f"; expected {', '.join(names) or 'none'}"
+                raise Refused(f"{str(key)[:100]}: unknown argument{near}", Reason.INVALID_FIELD)
         fields: dict[str, JsonValue] = {}
         for path, value in self.constants.items():
             _put(fields, path, value)

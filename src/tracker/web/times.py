@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from tracker.domain.times import duration_micros, micros
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, TIME, datetime_of, moment_text, short_text
+from tracker.time_text import MICROS, TIME, datetime_of, local_time, moment_text, short_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,7 +62,7 @@ class Times:
 
     def local(self, moment: int) -> datetime:
         """Return a moment, in microseconds since the epoch, as clocks of the reader's zone show it."""
-        return datetime_of(moment).astimezone(self.zone)
+        return local_time(moment, self.zone)
 
     def short(self, moment: int) -> str:
         """Return a moment as briefly as it can be told from others of a list."""
@@ -104,7 +104,7 @@ class Times:
             return Markup()
         at = moment if isinstance(moment, int) else micros(moment)
         second = datetime_of(at - at % MICROS)
-        local, ago = second.astimezone(self.zone), self.ago(at)
+        local, ago = self.local(at), self.ago(at)
         utc, full = f"{second.isoformat()[:19]}Z", f"{local.isoformat(' ')[:19]} {self._zone_name}"
         shown = ago if age else self._short(local)
         # Digits, letters and a zone that is escaped; a list has hundreds of these.

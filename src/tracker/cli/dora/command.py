@@ -10,7 +10,7 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import ListApi, names_of, word_of
+from tracker.cli.options import ListApi, names_of, value_of, word_of
 from tracker.cli.printing import Output, say
 from tracker.cli.time_options import end_option, moment_option
 
@@ -51,6 +51,7 @@ def dora(  # noqa: PLR0913  # one for each option
     environment: Annotated[
         list[str] | None,
         typer.Option(
+            parser=value_of("event_pb.Environment"),
             metavar="NAME",
             autocompletion=names_of("event_pb.Environment"),
             help="Environments that count.  [default: those of the server]",
@@ -97,6 +98,8 @@ def dora(  # noqa: PLR0913  # one for each option
     from tracker.cli.dora.shown import COLUMNS, event_table, rows, show
     from tracker.client.rpcs import GET_DELIVERY_METRICS
 
+    if group and not events:
+        raise typer.BadParameter("needs --events", param_hint="--group")
     asked: dict[str, JsonValue] = {
         "method": method or 0,
         "services": [*(service or ())],

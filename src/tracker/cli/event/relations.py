@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.local_time import local_zone
 from tracker.cli.options import ListApi, number_option
-from tracker.cli.printing import echo
+from tracker.cli.printing import datetime_of_timestamp, echo
 from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
 from tracker.cli.time_options import end_option, moment_option
@@ -212,4 +212,4 @@ def _took(span: event_pb.OverlappingEvent | event_pb.OverlapPair) -> str:
 
     if span.start is None or span.end is None:
         return ""
-    return rounded_text(span.end.to_datetime() - span.start.to_datetime())
+    return rounded_text(datetime_of_timestamp(span.end) - datetime_of_timestamp(span.start))

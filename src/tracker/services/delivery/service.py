@@ -21,7 +21,7 @@ from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import wire_name
 from tracker.services.delivery.records import DeliveryReader, Room, Selection, given_commits
 from tracker.services.paging import given, own, page_token, parse_page_token
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import EARLIEST, MICROS, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _MONTHS: Final = 3
 """Months of a period without a beginning."""
 _INTERVALS: Final = ("day", "week", "month")
+_FIRST: Final = EARLIEST + 2 * 366 * 86_400 * MICROS
+"""Before it, the calendar lacks days to count back to: of three months, or of the 400 days of DevLake."""
 _MOST_BUCKETS: Final = 1_000
 _MOST_GROUPS: Final = 1_000
 _MOST_IDS: Final = 50
@@ -110,9 +112,10 @@ class DeliveryService:
 
     def _selection(self, request: delivery_pb.GetDeliveryMetricsRequest, clock: Clock) -> Selection:
         since, until = period(request.start_date, request.end_date, clock.zone)
-        until = clock.now + 1 if until is None else min(until, clock.now + 1)
+        until = _on_calendar("end_date", clock.now + 1 if until is None else min(until, clock.now + 1))
         if since is None:
             since = months_before(until - 1, _MONTHS, clock.zone)
+        since = _on_calendar("start_date", since)
         if since >= until:
             raise invalid(FieldViolation("start_date", "expected a moment before now and before end_date"))
         environments = tuple(dict.fromkeys(each for each in request.environments if each))
@@ -296,13 +299,20 @@ def _intervals(name: str, of: Period) -> tuple[str, Sequence[int]]:
     if interval is None or interval.name not in _INTERVALS:
         raise invalid(FieldViolation("interval", f"expected day, week or month, got {name!r}"))
     if (of.until - of.since) // interval.length >= _MOST_BUCKETS:
-        text = f"the period has more than {_MOST_BUCKETS:,} intervals of {interval.name}; choose a longer one"
-        raise invalid(FieldViolation("interval", text))
+        text = f"the period has more than {_MOST_BUCKETS:,} intervals of {interval.name};"
+        raise invalid(FieldViolation("interval", f"{text} choose a longer one, or a shorter period"))
     try:
         starts = interval.starts(of.since, of.until, of.zone)
     except (ValueError, OverflowError):
         raise invalid(FieldViolation("start_date", "the period reaches beyond the calendar")) from None
     return interval.name, starts
+
+
+def _on_calendar(field: str, moment: int) -> int:
+    """Return a moment, if the calendar has the days before it that are counted."""
+    if moment < _FIRST:
+        raise invalid(FieldViolation(field, "the period reaches beyond the calendar"))
+    return moment
 
 
 def _without_page(request: delivery_pb.GetDeliveryMetricsRequest) -> bytes:

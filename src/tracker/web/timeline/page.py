@@ -198,7 +198,10 @@ def _row(visit: Visit, timed: TimedEvent, deployments: Deployments) -> BarRow:
 
 def _ticks(visit: Visit, period: Period, drawing: Drawing) -> list[Tick]:
     interval = interval_for(period.since, period.until, _TICKS)
-    starts = interval.starts(period.since, period.until, visit.clock.zone)
+    try:
+        starts = interval.starts(period.since, period.until, visit.clock.zone)
+    except (ValueError, OverflowError):  # the calendar begins or ends within the period
+        return []
     inside = [each for each in starts if each >= period.since]
     return [
         Tick(drawing.place(each), tick_text(visit.times.local(each), interval.length, first=place == 0))
