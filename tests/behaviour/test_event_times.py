@@ -90,8 +90,9 @@ async def test_months_begin_in_the_zone_asked_for(client: Client) -> None:
 async def test_today_is_a_day_of_the_zone_asked_for(client: Client) -> None:
     now = datetime.now(UTC)
     east, west = "Pacific/Kiritimati", "Etc/GMT+12"  # 26 hours apart: it is never the same day in both
-    tomorrow = now.astimezone(ZoneInfo(east)).replace(hour=0, minute=30, second=0, microsecond=0)
-    await record(client, tomorrow.isoformat())
+    there = now.astimezone(ZoneInfo(east))
+    hour = 0 if there.hour >= 2 else 3  # before two o'clock there, the west still has the day before yesterday
+    await record(client, there.replace(hour=hour, minute=30, second=0, microsecond=0).isoformat())
     for zone, number in ((east, 1), (west, 0)):
         answer = await client.call("EventService/TodayEvents", {"timeZone": zone})
         assert answer["totalCount"] == number, zone

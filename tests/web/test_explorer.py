@@ -176,7 +176,7 @@ async def test_a_wrong_time_can_be_corrected_where_it_was_entered(
     shown = await page(http, f"{path}?q=service%3Acart&from=yesteryear&to=now", 400)
     form = shown.one("main").one("form", action=path)
     entered = {each.attributes["name"]: each.attributes["value"] for each in form.all("input")}
-    assert entered == {"q": "service:cart", "from": "yesteryear", "to": "now"}
+    assert entered.items() >= {"q": "service:cart", "from": "yesteryear", "to": "now"}.items()
     wrong = form.one("input", name="from").attributes
     assert (wrong["aria-invalid"], "aria-invalid" in form.one("input", name="to").attributes) == (
         "true",
