@@ -169,14 +169,14 @@ async def test_commands_and_links_for_elsewhere_ask_the_same(http: httpx2.AsyncC
     assert len((await http.get(texts[2])).json()["events"]) == 1
 
 
-@pytest.mark.parametrize("path", ["/events", "/timeline", "/insights"])
+@pytest.mark.parametrize("path", ["/events", "/timeline"])
 async def test_a_wrong_time_can_be_corrected_where_it_was_entered(
     http: httpx2.AsyncClient, path: str
 ) -> None:
     shown = await page(http, f"{path}?q=service%3Acart&from=yesteryear&to=now", 400)
     form = shown.one("main").one("form", action=path)
     entered = {each.attributes["name"]: each.attributes["value"] for each in form.all("input")}
-    assert entered.items() >= {"q": "service:cart", "from": "yesteryear", "to": "now"}.items()
+    assert entered == {"q": "service:cart", "from": "yesteryear", "to": "now"}
     wrong = form.one("input", name="from").attributes
     assert (wrong["aria-invalid"], "aria-invalid" in form.one("input", name="to").attributes) == (
         "true",
