@@ -91,7 +91,7 @@ async def test_today_is_a_day_of_the_zone_asked_for(client: Client) -> None:
     now = datetime.now(UTC)
     east, west = "Pacific/Kiritimati", "Etc/GMT+12"  # 26 hours apart: it is never the same day in both
     there = now.astimezone(ZoneInfo(east))
-    hour = 0 if there.hour >= 2 else 3  # before two o'clock there, the west still has the day before yesterday
+    hour = 0 if there.hour >= 2 else 3  # before two, it is two days earlier in the west
     await record(client, there.replace(hour=hour, minute=30, second=0, microsecond=0).isoformat())
     for zone, number in ((east, 1), (west, 0)):
         answer = await client.call("EventService/TodayEvents", {"timeZone": zone})
