@@ -7,6 +7,8 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+import structlog
+
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -66,11 +68,7 @@ class Supervisor:
     """
 
     def __init__(self, log: FilteringBoundLogger | None = None, observer: TaskObserver | None = None) -> None:
-        if log is None:
-            import structlog  # noqa: PLC0415 - of a server, whose log it gets, another module imports it
-
-            log = structlog.get_logger()
-        self.log: FilteringBoundLogger = log
+        self.log: FilteringBoundLogger = structlog.get_logger() if log is None else log
         self._observer = observer
         self._tasks: dict[_Task, None] = {}  # in the order they were started
 

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import os
 import select
-import sys
 import threading
 import time
 import traceback
@@ -20,17 +19,9 @@ from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import orjson
+import structlog
 
 from tracker.telemetry.clean import HIDDEN, clean_fields, escaped, is_secret, json_text, tail
-
-_RICH = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load its tracebacks: 5 MB, and not used
-import structlog  # noqa: E402  # as above
-
-if _RICH is None:
-    del sys.modules["rich"]
-else:
-    sys.modules["rich"] = _RICH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
