@@ -11,6 +11,8 @@ from bson import ObjectId
 from pymongo import MongoClient
 from tests.cli.commands import at, tracker
 
+from tracker.cli.exits import USAGE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -214,6 +216,15 @@ def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:
     assert "priority; label severity" in lines["severity"]
     assert "nothing: it is left out" in lines["attributes"]
     assert "2 records, 1 events: 1 incident, 1 refused" in tried.stdout
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("utf-16", 1), ("latin-1", 2), ("utf-8-sig", 0)])
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path, encoding: str, line: int) -> None:
+    table = "Date,Service,Message\n2026-01-01T00:00:00Z,caf\u00e9,Deployed\n"
+    (tmp_path / "events.csv").write_bytes(table.encode(encoding))
+    tried = tracker("import", "--from", "datadog", str(tmp_path / "events.csv"), "--dry-run")
+    assert tried.returncode == (USAGE if line else 0), tried.stderr
+    assert ("caf\u00e9" if not line else f"the file is not UTF-8: line {line}") in tried.stdout + tried.stderr
 
 
 def test_an_event_that_an_intake_has_recorded_is_there_already(server: ServerProcess, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+from codecs import BOM_UTF8
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -160,7 +162,7 @@ def address_of(place: str) -> str:
 def _records(source: Source, product: Product) -> Iterator[dict[str, Any] | ValueError]:
     """Yield the records of a file: JSON, lines of JSON, or a table (CSV)."""
     first = source.stream.readline()
-    beginning = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    beginning = first.removeprefix(BOM_UTF8).lstrip()
     if not beginning:
         rest = source.stream.read()
         beginning = first = rest.lstrip()
@@ -193,9 +195,11 @@ def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | Val
 
 def _rows(first: bytes, source: Source) -> Iterator[dict[str, Any] | ValueError]:
     def lines() -> Iterator[str]:
-        yield first.decode("utf-8-sig", "replace")
-        for line in source.stream:
-            yield line.decode("utf-8", "replace")
+        for number, line in enumerate(chain([first.removeprefix(BOM_UTF8)], source.stream), 1):
+            try:
+                yield line.decode()
+            except UnicodeDecodeError:
+                raise CommandError(f"the file is not UTF-8: line {number}", USAGE) from None
 
     for row in csv.DictReader(lines()):
         if None in row:

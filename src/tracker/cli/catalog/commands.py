@@ -85,7 +85,7 @@ def apply(
     A file has one entry in each document, or a list of them. Fields that an entry lacks are cleared, except
     versions and dependencies, which stay. Any mistake stops everything, and nothing is changed.
 
-    Example: tracker catalog get shop --output yaml | sed 's/1.4/1.5/' | tracker catalog apply -f -
+    Example: tracker catalog get shop --output yaml | sed '/^version:/s/1.4/1.5/' | tracker catalog apply -f -
     """
     from tracker.cli.catalog.reading import read
 
