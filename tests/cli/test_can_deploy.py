@@ -24,6 +24,7 @@ def test_what_may_not_be_deployed_is_not_run_without_a_reason(server: ServerProc
         return done.stdout + done.stderr
 
     assert run("can-deploy", *SHOP) == "yes\n"
+    assert "did you mean production?" in run("can-deploy", "--service", "shop", "--environment", "prodution")
     incident = run(
         "event", "create", "Down", "--service", "shop", "--type", "incident", "--status", "open"
     ).strip()
