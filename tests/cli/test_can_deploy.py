@@ -30,6 +30,7 @@ def test_what_may_not_be_deployed_is_not_run_without_a_reason(server: ServerProc
     ).strip()
     assert f"not yet: open incident (no priority): Down ({incident})" in run("can-deploy", *SHOP, code=75)
     run("event", "finish", incident)
+    assert run("run", "--gate", "--type", "incident", *SHOP, "--", "echo", "rehearsed") == "rehearsed\n"
     run("freeze", "create", "Launch", "--from", "2020-01-01", "--until", "2199-01-01")
     told = run("can-deploy", *SHOP, "--output", "json", code=75)
     assert json.loads(told)["notBefore"] == "2199-01-01T00:00:00Z"

@@ -143,6 +143,7 @@ class DeploymentService:
         )
         key = LockKey(asked.service, environment_key(asked.environment), DEFAULT_RESOURCE)
         own_ids = {event_id(each) for each in events if each is not None}
+        own_id = "" if events[0] is None else event_id(events[0])
         return Facts(
             service=asked.service,
             environment=asked.environment,
@@ -156,7 +157,7 @@ class DeploymentService:
                 Subject(asked.service, asked.environment, owner),
             ),
             lock=await self._store.locks.holder(key),
-            incidents=[each for each in incidents if _concerns(each, asked)],
+            incidents=[each for each in incidents if _concerns(each, asked) and event_id(each) != own_id],
             works=[each for each in works if event_id(each) not in own_ids] if asked.number else (),
             last=last if asked.number else (),
             own=events[0],
