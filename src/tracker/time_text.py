@@ -267,7 +267,9 @@ class Clock:
             return None
         if found is None and (date := read_date(text, self.zone)) is not None:
             found = date.interval
-        return None if found is None or found.low > LATEST or found.high <= EARLIEST else found
+        if found is None or found.low > LATEST or found.high <= EARLIEST:
+            return None
+        return Interval(max(found.low, EARLIEST), found.high)
 
     def day(self, offset: int = 0) -> Interval:
         """Return a day of the calendar: today, or so many days after it."""

@@ -96,6 +96,7 @@ def test_the_first_and_the_last_moment_of_the_calendar_are_shown(
     zone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", zone)
+    assert read_moment("0001-01-01") >= datetime.min.replace(tzinfo=UTC)
     first = Timestamp(seconds=-62_135_596_800)
     assert shown_time(first).endswith("(0001-01-01T00:00:00Z)")
     last = Timestamp(seconds=253_402_300_799, nanos=999_999_999)

@@ -51,6 +51,16 @@ async def test_versions_lead_to_their_deployments_and_are_shown_as_of_a_moment(
 async def test_the_first_and_the_last_moment_of_the_calendar_are_shown_in_every_zone(
     http: httpx2.AsyncClient,
 ) -> None:
+    weekly = {
+        "title": "Weekends",
+        "startsAt": "2026-01-30T16:00:00Z",
+        "duration": "P2D",
+        "rrule": "FREQ=WEEKLY",
+        "timezone": "UTC",
+        "active": True,
+        "type": "HARD",
+    }
+    assert (await http.post("/api/v1alpha1/freeze-window", json=weekly)).status_code == 200
     for at, period in (
         ("0001-01-01T00:00:00Z", "from=0001-01-01&to=0001-01-02"),
         ("9999-12-31T23:59:59.999999999Z", "from=9999-12-30&to=9999-12-31"),
@@ -59,7 +69,8 @@ async def test_the_first_and_the_last_moment_of_the_calendar_are_shown_in_every_
         moment = f"at={at[:19]}Z&than={at[:19]}Z"
         pages = [f"{each}?{period}" for each in ("events", "timeline", "insights")]
         for zone in ("America/New_York", "Asia/Tokyo"):
-            for path in (f"events/{id_}?", f"matrix?{moment}", *pages):
+            check = f"deploy-check?service=cart&environment=UAT&{moment}"
+            for path in (f"events/{id_}?", f"matrix?{moment}", check, *pages):
                 shown = await page(http, f"/{path}&zone={zone}")
                 assert at[:4] in shown.one("main").text, path
 

@@ -14,7 +14,7 @@ from tracker.domain.recurrence import LONGEST_DAYS, Length, read_length, read_ru
 from tracker.domain.times import micros, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import freeze_pb
-from tracker.time_text import MICROS, datetime_of, read_date, read_zone
+from tracker.time_text import LATEST, MICROS, datetime_of, local_time, read_date, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DAY: Final = 86_400 * MICROS
 _AHEAD: Final = 10 * 366 * DAY
 """How far ahead the next time is looked for: that of February 29 is up to 8 years away."""
+_LAST: Final = LATEST - 2 * 366 * DAY
+"""Until when windows repeat: the last one ends within the calendar."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _Type = freeze_pb.FreezeType
 _ScopeType = freeze_pb.FreezeScopeType
@@ -90,8 +92,8 @@ def occurrences(window: freeze_pb.FreezeWindow, since: int, until: int) -> Itera
     rule = read_rule(window.rrule, first)
     excepted = [_excepted(each, zone) for each in window.exceptions]
     longest = timedelta(days=length.days + length.micros // DAY + 2)
-    low = datetime_of(max(since, start)).astimezone(zone).date() - longest
-    high = datetime_of(max(until, start)).astimezone(zone).date()
+    low = local_time(max(since, start), zone).date() - longest
+    high = local_time(min(max(until, start), _LAST), zone).date()
     for begin, local in starts(rule, first, low, high):
         stop = length.end(begin, local)
         if begin < until and stop > since and not any(low <= begin < end for low, end in excepted):
