@@ -1,9 +1,5 @@
 """The write-ahead log of the connection that writes: filled with zeros while it is short, then checkpointed.
 
-A checkpoint has two parts. First a connection and a thread of their own copy the pages of a long log into
-the database, while changes go on behind them in the log. Then, between two transactions, the rest is copied,
-a few pages, and the log begins anew: changes wait for that alone.
-
 A commit that lengthens the file is synced in about twice the time of one that overwrites it, since the file
 system then syncs records of its own. After a crash, SQLite reads the log up to the zeros, which are no frame.
 """
@@ -11,8 +7,7 @@ system then syncs records of its own. After a crash, SQLite reads the log up to 
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,8 +34,6 @@ class WriteAheadLog:
     """Pages written since the last checkpoint."""
     _filled: int = _FIRST_PAGES
     """Pages up to which the log may grow before something is done."""
-    _copying: threading.Thread | None = None
-    """What copies the pages of a long log, or has copied them."""
 
     def __post_init__(self) -> None:
         self._connection.wal_autocheckpoint(0)
@@ -48,21 +41,16 @@ class WriteAheadLog:
     def is_due(self) -> bool:
         """Return whether the log is to be prepared; called after each transaction."""
         self._pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)[0]
-        if self._pages < self._filled or self._filled < CHECKPOINT_PAGES:
-            return self._pages >= self._filled
-        if self._copying is None:
-            self._copying = threading.Thread(target=self._copy, name="tracker-store-checkpoint", daemon=True)
-            self._copying.start()
-        return not self._copying.is_alive()
+        return self._pages >= self._filled
 
     def end_soon(self) -> None:
         """Have the log checkpointed after the next transaction, however short it is."""
         self._pages = self._filled = CHECKPOINT_PAGES
 
     def prepare(self) -> None:
-        """Double the file, or end the checkpoint of a long log.
+        """Double the file, or checkpoint the log once it is long.
 
-        One that a reader or the disk prevents is repeated after a quarter of the pages.
+        A checkpoint that a reader or the disk prevents is repeated after a quarter of the pages.
         """
         if self._filled < CHECKPOINT_PAGES:
             self._filled = min(2 * self._filled, CHECKPOINT_PAGES)
@@ -73,23 +61,11 @@ class WriteAheadLog:
                 finally:
                     self._connection.execute("ROLLBACK")
             return
-        self._copying = None
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
             self._pages = 0
         except apsw.Error:
             self._pages = CHECKPOINT_PAGES * 3 // 4
-
-    def close(self) -> None:
-        """Wait until nothing uses the file but the connection that writes."""
-        if self._copying is not None:
-            self._copying.join()
-
-    def _copy(self) -> None:
-        """Copy what readers let be copied; what fails here fails again when the checkpoint ends."""
-        with suppress(apsw.Error), closing(apsw.Connection(self._connection.filename)) as connection:
-            connection.pragma("user_version")  # opens the log
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _fill(path: str, size: int) -> None:

@@ -12,7 +12,7 @@ uses two cores.
 On a fast disk, the changes of one or two callers are committed on the loop: handing over to the thread and
 back takes 70 us, and a commit hardly more. A lock that passes from caller to caller, with a release and an
 acquisition in each transaction, takes 20 % less of the processor that way. With more callers, the loop has
-other work meanwhile. The thread also prepares the log, between transactions (`write_ahead_log.py`).
+other work meanwhile. The thread also prepares the log, between transactions.
 """
 
 from __future__ import annotations
@@ -154,7 +154,6 @@ class Writer:
             await self._closing
         self._handed.put(None)
         await asyncio.to_thread(self._thread.join)
-        await asyncio.to_thread(self._log.close)
         if self._connection is not None:
             await asyncio.to_thread(self._connection.close)
 
