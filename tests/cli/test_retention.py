@@ -42,7 +42,7 @@ def test_a_policy_is_made_tried_and_run(server: ServerProcess) -> None:
     assert "held by the legal hold case-7" in erased.stderr
     assert tracker("hold", "release", "case-7", "--yes", environ=at(server)).returncode == 0
     tried = tracker("erase", "ann", "--dry-run", environ=at(server))
-    assert tried.stdout.startswith("1 event: ")
+    assert tried.stdout.startswith("event: 1 (")
     assert "nothing was erased" in tried.stderr
     assert tracker("retention", "edit", "old", "--keep", "30d", "--on", environ=at(server)).returncode == 0
     assert tracker("retention", "delete", "old", "--yes", environ=at(server)).returncode == 0

@@ -61,7 +61,7 @@ async def test_the_address_is_checked_again_for_each_connection() -> None:
     async with receiving() as receiver:
         allowed, strict = PublicHttp((ip_network("127.0.0.0/8"),)), PublicHttp(())
         assert (await allowed.request("POST", receiver.url, {"x": "y"}, b"body")).status == 204
-        with pytest.raises(AddressRefusedError, match=r"127\.0\.0\.1 is 127\.0\.0\.1, which is not a public"):
+        with pytest.raises(AddressRefusedError, match=r"127\.0\.0\.1 is not a public"):
             await strict.request("POST", receiver.url, {}, b"body")
         assert len(receiver.received) == 1
         await allowed.close()

@@ -99,8 +99,9 @@ class PublicHttp:
         addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
         for address in addresses:
             if not may_reach(address, self._allowed):
+                named = host if host == str(address) else f"{host} is {address}, which"
                 raise AddressRefusedError(
-                    f"{host} is {address}, which is not a public address;"
+                    f"{named} is not a public address;"
                     " WEBHOOK_ALLOWED_NETWORKS names those that may be reached too"
                 )
         return str(addresses[0])

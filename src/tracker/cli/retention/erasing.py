@@ -45,8 +45,8 @@ def erase(
 
 def _print(answer: retention_pb.ErasePersonResponse, *, dry_run: bool) -> None:
     for each in answer.erased:
-        ids = f": {', '.join(each.ids)}" if each.ids else ""
-        echo(f"{each.records:,} {each.record}{ids}")
+        ids = f" ({', '.join(each.ids)})" if each.ids else ""
+        echo(f"{each.record.replace('_', ' ')}: {each.records:,}{ids}")
     if answer.holds:
         say(f"held by {', '.join(answer.holds)}: nothing could be erased")
     elif not answer.erased:

@@ -103,7 +103,7 @@ def _require_token(webhook: webhook_pb.Webhook, token: str) -> None:
         raise invalid(FieldViolation("token", expected))
     if webhook.format is _Format.grafana:
         if not token:
-            raise invalid(FieldViolation("token", "is required: that of a service account of Grafana"))
+            raise invalid(FieldViolation("token", "expected the token of a service account of Grafana"))
     elif bool(token) != bool(channel):
         lacking, has = ("token", "channel") if channel else ("notification.channel", "token")
         raise invalid(FieldViolation(lacking, f"is required with a {has}: a bot posts with both"))
