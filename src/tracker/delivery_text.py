@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracker.number_text import number_of
 from tracker.time_text import MICROS, short_text
 
 if TYPE_CHECKING:
@@ -45,8 +46,3 @@ def totals_text(group: delivery_pb.DeliveryGroup) -> str:
     """Return how many events a group is made of."""
     failed = f"{group.failed_attempts:,} that failed to deploy"
     return f"{number_of(group.deployments, 'deployment')}, {failed}, {number_of(group.incidents, 'incident')}"
-
-
-def number_of(count: int, noun: str) -> str:
-    """Return a number of things, which have one letter more if they are several."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -80,10 +80,16 @@ def on_terminal(*arguments: str, columns: int, environ: Mapping[str, str]) -> st
     termios.tcsetwinsize(its, (50, columns))
     process = forks().start(arguments, CLEAN | dict(environ) | {"TERM": "xterm"}, None, (its, its, its))
     os.close(its)
+    shown = shown_on(terminal)
+    assert process.wait(PATIENCE) == 0, shown
+    return shown
+
+
+def shown_on(terminal: int) -> str:
+    """Return what is on a terminal, once nobody has it open; close it."""
     shown = b""
     with suppress(OSError):  # EIO, once nobody has it open
         while read := os.read(terminal, 4_096):
             shown += read
     os.close(terminal)
-    assert process.wait(PATIENCE) == 0, shown
     return shown.decode().replace("\r\n", "\n")

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli.commands import CLEAN, at, on_terminal, tracker
+from tests.cli.commands import CLEAN, at, on_terminal, shown_on, tracker
 from tests.cli.events import created, run
 from tests.forks import forks
 from tests.patience import PATIENCE
@@ -329,8 +329,7 @@ def test_the_question_before_a_deletion_is_no_output(
         assert process.wait(PATIENCE) == 0
         output.seek(0)
         assert output.read() == f"deleted {id_}\n"
-    assert b"Delete 'Deploy' for good?" in os.read(terminal, 4_096)
-    os.close(terminal)
+    assert "Delete 'Deploy' for good?" in shown_on(terminal)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

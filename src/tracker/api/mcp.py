@@ -18,8 +18,7 @@ from tracker.api.routes import HttpRoute
 from tracker.api.wires import internal_error
 from tracker.errors import Reason, TrackerError
 from tracker.mcp.reads import READS
-from tracker.mcp.tools import method_of
-from tracker.pb.options import only_reads
+from tracker.pb.options import method_of, only_reads
 from tracker.permissions import Permission
 from tracker.services.context import permission_required
 from tracker.services.narrowing import require_change
@@ -114,7 +113,7 @@ class _Asked:
         return None if principal.may(needed) else permission_required(principal, needed)
 
     async def ask(self, request: Message, answer: type[M]) -> M:
-        method = method_of(request)
+        method = method_of(request.desc())
         try:
             if not only_reads(method):
                 return await self._rpcs.change(request, answer, self._call)

@@ -40,9 +40,9 @@ async def open_store(  # noqa: PLR0913, PLR0917 - what it is made of
     )
     await store.open()
     opened.push_async_callback(store.close)
-    if settings.mongo_uri is None:
-        log.info("store opened", kind="sqlite", path=str(settings.database_path))
-    else:
-        log.info("store opened", kind="mongodb")
-    tracing.observe_store(store, "sqlite" if settings.mongo_uri is None else "mongodb")
+    # The address of a database may have secrets.
+    place = {"path": str(settings.database_path)} if settings.mongo_uri is None else {}
+    kind = "sqlite" if place else "mongodb"
+    log.info("store opened", kind=kind, **place)
+    tracing.observe_store(store, kind)
     return store

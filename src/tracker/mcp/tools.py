@@ -12,8 +12,7 @@ from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, Message, S
 
 from tracker.errors import FieldViolation, Reason, invalid, nearest
 from tracker.mcp.records import Records, words_of
-from tracker.pb import FILES
-from tracker.pb.options import only_reads, permission_of
+from tracker.pb.options import method_of, only_reads, permission_of
 from tracker.transcoding.fields import (
     DURATION,
     TIMESTAMP,
@@ -37,12 +36,6 @@ M = TypeVar("M", bound=Message)
 
 DRY_RUN = "dry_run"
 """The argument without which a tool changes nothing."""
-_METHODS = {method.input: method for file in FILES for service in file.services for method in service.methods}
-
-
-def method_of(request: Message | type[Message]) -> DescMethod:
-    """Return the RPC that a request is for."""
-    return _METHODS[request.desc()]
 
 
 class Refused(Exception):  # noqa: N818 - reads as what the server did
@@ -117,7 +110,7 @@ class Tool:
     @cached_property
     def method(self) -> DescMethod:
         """The RPC."""
-        return method_of(self.request)
+        return method_of(self.request.desc())
 
     @property
     def permission(self) -> str:

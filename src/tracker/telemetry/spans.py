@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
 _VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FAILURES: Final = frozenset(
-    {
-        *(Code.DEADLINE_EXCEEDED, Code.UNIMPLEMENTED, Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS),
-    }
+    (Code.DEADLINE_EXCEEDED, Code.UNIMPLEMENTED, Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS)
 )
 """Codes that are failures of a server, by the conventions for gRPC."""
 _FIRST_FAILURE: Final = 500

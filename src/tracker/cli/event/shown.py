@@ -11,6 +11,7 @@ from tracker.cli.calls import Api
 from tracker.cli.event.options import FIELDS
 from tracker.cli.printing import echo, fields_of, named, print_record, shown_time
 from tracker.cli.tables import Column, Table, print_rows, row_printer
+from tracker.number_text import number_of
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
@@ -187,7 +188,7 @@ def _print_plan(plan: event_pb.QueryPlan, events: str) -> None:
         {
             "query": plan.query,
             "events": events,
-            "searched": f"{plan.documents:,} document{'' if plan.documents == 1 else 's'}",
+            "searched": number_of(plan.documents, "document"),
             "took": f"{plan.took.to_timedelta().total_seconds() * 1_000:,.1f} ms" if plan.took else "",
         }
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
-from tracker.delivery_text import NAMES, counted_text, number_of, seconds_text, totals_text, value_text
+from tracker.delivery_text import NAMES, counted_text, seconds_text, totals_text, value_text
 from tracker.domain.times import micros
 from tracker.errors import FieldViolation, TrackerError, invalid
+from tracker.number_text import number_of
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.time_text import MICROS, moment_text

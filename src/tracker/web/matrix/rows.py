@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.number_text import number_of
 from tracker.pb.options import wire_name
 from tracker.web.entry_address import entry_address
 from tracker.web.tones import Label, status_label
@@ -123,12 +124,14 @@ def _notes(each: version_pb.DeployedVersion) -> Iterator[Note]:
     before = each.behind_previous_environment
     if before is not None and before.value:
         yield Note(
-            Label(f"{_versions(before.value)} behind {wire_name(each.previous_environment)}", "plan", "clock")
+            Label(
+                f"{number_of(before.value, 'version')} behind {wire_name(each.previous_environment)}",
+                "plan",
+                "clock",
+            )
         )
     newest = each.behind_newest
     if newest is not None and newest.value and (before is None or before.value != newest.value):
-        yield Note(Label(f"{_versions(newest.value)} behind {each.newest_version}", "note", "clock"))
-
-
-def _versions(count: int) -> str:
-    return f"{count:,} version{'' if count == 1 else 's'}"
+        yield Note(
+            Label(f"{number_of(newest.value, 'version')} behind {each.newest_version}", "note", "clock")
+        )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tracker.domain.events import event_id
 from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
-from tracker.stores.documents import READ
+from tracker.stores.documents import READ, read_event
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of, month_of
 from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
@@ -214,7 +214,9 @@ async def _select_matching(  # noqa: PLR0913 - what is read, and how
         if not reading.has_room(size):
             break
         report(size)
-        reading.records.append(read(event_id(event), document))
+        # An event was read to be matched, and is not read again.
+        record = cast("T", event) if read is read_event else read(event_id(event), document)
+        reading.records.append(record)
     return reading
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter
+from tracker.number_text import number_of
 from tracker.stores.documents import read_list
 from tracker.stores.events import COUNTED, MOST_COUNTED, MonthCount, Tally, most_frequent
 from tracker.stores.pages import Reading
@@ -283,16 +284,12 @@ def _count_scan(db: apsw.Connection, scan: IndexScan) -> int:
 def _word_steps(plan: Plan) -> Iterator[str]:
     """Yield how the index of words is used."""
     for part in plan.candidates:
-        number = _number(len(part.newest), "candidate") if part.few else f"more than {FEW:,} candidates"
+        number = number_of(len(part.newest), "candidate") if part.few else f"more than {FEW:,} candidates"
         yield f"index: {to_text(part.node)} has {number}"
     if plan.unindexed >= MOST_UNINDEXED:
         yield "index: not used until it is complete"
     elif plan.unindexed:
-        yield f"index: lacks {_number(plan.unindexed, 'document')}, which are searched"
-
-
-def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        yield f"index: lacks {number_of(plan.unindexed, 'document')}, which are searched"
 
 
 def _count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
