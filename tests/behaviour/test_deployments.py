@@ -100,6 +100,22 @@ async def test_planned_work_and_further_rules_stand_against_it(client: Client) -
     assert answer["reasons"][0]["text"] == "broken build: Config differs"
 
 
+async def test_many_other_events_hide_nothing_that_stands_against_it(client: Client) -> None:
+    uat = {"environment": "UAT"}
+    await event(client, "Worst", type="incident", status="open", priority="P1", **uat)
+    await event(client, "Now", type="operation", status="in_progress", startDate="2026-01-01T00:00:00Z", **uat)
+    others = [
+        {"type": "incident", "status": "open", "priority": "P1", "environment": "mco"},
+        {"type": "incident", "status": "open", "priority": "P5", **uat},
+        {"type": "operation", "status": "planned", "startDate": "2190-01-01T00:00:00Z", **uat},
+    ]
+    events = [{"title": "Other", "attributes": {"service": "shop", **each}} for each in others]
+    await client.call("EventService/ImportEvents", {"events": events * 101})
+    answer = await check(client, **uat)
+    assert told(answer)[:2] == [("incident", "not_yet"), ("running", "not_yet")]
+    assert {rule for rule, _ in told(answer)[2:]} == {"incident"}
+
+
 async def test_a_version_goes_through_the_environments_in_their_order(client: Client) -> None:
     assert told(await check(client, version="2.0")) == [("promotion", "no")]
     assert told(await check(client, version="2.0", environment="preproduction")) == []

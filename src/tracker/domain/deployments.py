@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.events import (
-    FINISHED,
-    RUNNING,
-    attributes_of,
-    event_end,
-    event_id,
-    event_time,
-    metadata_of,
-)
+from tracker.domain.events import RUNNING, attributes_of, event_end, event_id, event_time, metadata_of
 from tracker.domain.freezes import frozen_until
 from tracker.domain.times import micros, timestamp
 from tracker.pb import deployment_pb, event_pb
@@ -31,15 +23,19 @@ if TYPE_CHECKING:
 _Status = event_pb.Status
 _Rule = deployment_pb.Rule
 _Verdict = deployment_pb.Verdict
-_ENDED_WELL: Final = frozenset({_Status.success, _Status.done})
+ENDED_WELL: Final = frozenset({_Status.success, _Status.done})
+"""Statuses of deployments after which a version counts as deployed."""
 _FAILED: Final = frozenset({_Status.failure, _Status.error})
-TRIED: Final = _ENDED_WELL | _FAILED
+TRIED: Final = ENDED_WELL | _FAILED
 """Statuses of deployments that have run to their end: one that was closed may not have begun."""
-_PLANNED: Final = frozenset({_Status.planned, _Status.waiting_approval})
-_GRAVE: Final = frozenset({0, 1, 2})
+PLANNED: Final = frozenset({_Status.planned, _Status.waiting_approval})
+"""Statuses of work that has not begun."""
+GRAVE: Final = frozenset({0, 1, 2})
 """Priorities of incidents that nothing is deployed during: P1, P2, and none."""
 _CHANGED: Final = frozenset({"version", "service", "environment", "type"})
 """Fields whose change makes approvals void."""
+OPEN: Final = frozenset({_Status.open, _Status.start, _Status.in_progress, _Status.warning})
+"""Statuses of incidents that are not over."""
 WORK: Final = (event_pb.Type.deployment, event_pb.Type.operation)
 
 
@@ -186,7 +182,7 @@ def _incidents(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reaso
         whose = (
             "" if attributes.service == facts.service else f" of {attributes.service}, which it depends on"
         )
-        grave = int(attributes.priority) in _GRAVE
+        grave = int(attributes.priority) in GRAVE
         yield _of_event(
             _Rule.incident,
             _Verdict.not_yet if grave else _Verdict.yes,
@@ -219,7 +215,7 @@ def _failed(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:
 def _planned(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:
     for event in facts.works:
         attributes, end = attributes_of(event), event_end(event)
-        if attributes.status not in _PLANNED or event_time(event) > facts.at:
+        if attributes.status not in PLANNED or event_time(event) > facts.at:
             continue
         if end is None or end <= facts.at:
             continue
@@ -315,13 +311,3 @@ def _reason(  # noqa: PLR0913 - what a reason has
         freeze_window_id=freeze,
         hidden=hidden,
     )
-
-
-ENDED_WELL: Final = _ENDED_WELL
-"""Statuses of deployments after which a version counts as deployed."""
-OPEN: Final = frozenset({_Status.open, _Status.start, _Status.in_progress, _Status.warning})
-"""Statuses of incidents that are not over."""
-TO_COME: Final = RUNNING | _PLANNED
-"""Statuses of work that is planned or under way."""
-OVER: Final = FINISHED
-"""Statuses of work that has ended."""

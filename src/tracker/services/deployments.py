@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.dependencies import dependencies_of
 from tracker.domain.deployments import (
     ENDED_WELL,
+    GRAVE,
     OPEN,
-    OVER,
-    TO_COME,
+    PLANNED,
     TRIED,
     WORK,
     ApprovalRule,
@@ -20,12 +20,12 @@ from tracker.domain.deployments import (
     verdict_of,
 )
 from tracker.domain.environments import environment_key, environment_name
-from tracker.domain.events import attributes_of, event_id, event_key
+from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id, event_key
 from tracker.domain.freeze_scopes import visible_part
 from tracker.domain.freezes import DAY, in_effect
 from tracker.domain.locks import DEFAULT_RESOURCE, LockKey
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, RELATED, SERVICE, STATUS, TYPE
-from tracker.domain.query.tree import EventFilter, all_of, one_of
+from tracker.domain.query.tree import EventFilter, Not, Range, Term, all_of, one_of
 from tracker.domain.scopes import Subject
 from tracker.domain.times import micros, timestamp
 from tracker.pb import deployment_pb, event_pb, lock_pb
@@ -35,7 +35,7 @@ from tracker.services.context import permission_required
 from tracker.services.events.filters import event_not_found, with_query
 from tracker.services.narrowing import may_touch
 from tracker.services.paging import MOST_READ
-from tracker.stores.pages import Page
+from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 
 _DEPLOYMENT: Final = one_of(TYPE, [event_pb.Type.deployment])
 _MOST: Final = 100
-"""Events of each kind that are looked at."""
+"""Events of each kind that are reasons."""
+_MOST_LOOKED_AT: Final = 1_000
+"""Events of each kind, the newest, that are read until so many are found that have not ended."""
 _AHEAD: Final = 400 * DAY
 """How far ahead the end of freeze windows is looked for."""
 
@@ -134,11 +136,16 @@ class DeploymentService:
     ) -> Facts:
         """Return what is known; `events` are that of this deployment, and the one that it links to."""
         here = (one_of(SERVICE, [asked.service]), one_of(ENVIRONMENT, [asked.number or 0]))
-        incidents, works, last = await asyncio.gather(
-            self._not_ended(
-                (one_of(TYPE, [event_pb.Type.incident]), one_of(SERVICE, [asked.service, *calls]), _any(OPEN))
-            ),
-            self._not_ended((*here, one_of(TYPE, WORK), _any(TO_COME))),
+        there = () if asked.number is None else (one_of(ENVIRONMENT, [asked.number, 0]),)
+        troubles = (one_of(TYPE, [event_pb.Type.incident]), one_of(SERVICE, [asked.service, *calls]), *there)
+        grave = one_of(BY_NAME["priority"], sorted(GRAVE))
+        work = (*here, one_of(TYPE, WORK))
+        ending = Term(BY_NAME["end"], (Range(asked.at + 1, None),))
+        incidents, lesser, works, planned, last = await asyncio.gather(
+            self._not_ended((*troubles, _any(OPEN), grave)),
+            self._not_ended((*troubles, _any(OPEN), Not(grave))),
+            self._not_ended((*work, _any(RUNNING))),
+            self._not_ended((*work, _any(PLANNED), ending), until=asked.at + 1),
             self._find((*here, _DEPLOYMENT, _any(TRIED)), 1, until=asked.now + 1),
         )
         key = LockKey(asked.service, environment_key(asked.environment), DEFAULT_RESOURCE)
@@ -157,8 +164,8 @@ class DeploymentService:
                 Subject(asked.service, asked.environment, owner),
             ),
             lock=await self._store.locks.holder(key),
-            incidents=[each for each in incidents if _concerns(each, asked) and event_id(each) != own_id],
-            works=[each for each in works if event_id(each) not in own_ids] if asked.number else (),
+            incidents=[each for each in (*incidents, *lesser) if event_id(each) != own_id],
+            works=[e for e in (*works, *planned) if event_id(e) not in own_ids] if asked.number else (),
             last=last if asked.number else (),
             own=events[0],
             linked=events[1],
@@ -191,13 +198,24 @@ class DeploymentService:
         where = EventFilter(all_of(tuple(parts)), until=until)
         return (await self._store.events.find(where, Page(limit=most, bytes=MOST_READ))).records
 
-    async def _not_ended(self, parts: Iterable[Node]) -> Sequence[event_pb.Event]:
+    async def _not_ended(self, parts: Iterable[Node], until: int | None = None) -> Sequence[event_pb.Event]:
         """Return events whose end no other one reports, of their type and linked to them."""
-        events = await self._find(parts, _MOST)
+        where = EventFilter(all_of(tuple(parts)), until=until)
+        page: Page | None = Page(limit=_MOST, bytes=MOST_READ, total=Total(0))  # nobody asks how many
+        read, left = 0, list[event_pb.Event]()
+        while page is not None and read < _MOST_LOOKED_AT and len(left) < _MOST:
+            found = await self._store.events.find(where, page)
+            read += len(found.records)
+            left += await self._without_ended(found.records)
+            page = None if found.next is None else replace(page, after=found.next)
+        return left
+
+    async def _without_ended(self, events: Sequence[event_pb.Event]) -> Sequence[event_pb.Event]:
         if not events:
             return ()
         linked = one_of(RELATED, [event_id(each) for each in events])
-        ends = await self._find((linked, _any(OVER)), 10 * _MOST)
+        types = one_of(TYPE, sorted({attributes_of(each).type for each in events}))
+        ends = await self._find((linked, types, _any(FINISHED)), 10 * _MOST)
         over = {(attributes_of(end).related_id, attributes_of(end).type) for end in ends}
         return [each for each in events if (event_id(each), attributes_of(each).type) not in over]
 
@@ -257,12 +275,6 @@ def _any(statuses: Iterable[event_pb.Status]) -> Node:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _concerns(incident: event_pb.Event, asked: _Asked) -> bool:
-    """Return whether an incident is in the environment, or in none."""
-    environment = attributes_of(incident).environment
-    return not environment or asked.number is None or int(environment) == asked.number
 
 
 def _readable(call: Call, record: event_pb.Event | lock_pb.Lock | Occurrence) -> bool:
