@@ -45,8 +45,9 @@ DATADOG_V2 = {
                 "tags": ["service:datadog-v2"],
                 "attributes": {
                     "title": "Disk full",
-                    "status": "error",
+                    "status": "failure",
                     "hostname": "db-1",
+                    "date_happened": 1767225600500,
                     "evt": {"id": "7001"},
                 },
             },
@@ -89,22 +90,31 @@ ALERTA = {
         {
             "id": "a1b2",
             "resource": "web01",
-            "event": "HttpError",
+            "event": "HttpOk",
             "environment": "Production",
-            "severity": "major",
+            "severity": "ok",
             "status": "closed",
             "service": ["alerta", "shop"],
-            "text": "500s",
+            "text": "fixed",
             "tags": ["dc:lon"],
-            "createTime": "2026-01-01T00:00:00.000Z",
+            "createTime": "2026-01-01T00:20:00.000Z",
             "history": [
-                {"status": "open", "text": "500s", "updateTime": "2026-01-01T00:00:00.000Z"},
                 {
-                    "status": "closed",
-                    "text": "fixed",
-                    "updateTime": "2026-01-01T00:20:00.000Z",
-                    "user": "ana",
-                },
+                    "status": status,
+                    "event": event,
+                    "severity": severity,
+                    "text": text,
+                    "updateTime": f"{moment}:00.000Z",
+                    "user": user,
+                }
+                for status, event, severity, text, moment, user in (
+                    ("open", "HttpDown", "critical", "gone", "2025-12-01T00:00", None),
+                    ("closed", "HttpOk", "ok", "up", "2025-12-01T00:01", None),
+                    ("open", "HttpSlow", "minor", "3 s", "2026-01-01T00:00", None),
+                    ("open", "HttpError", "major", "500s", "2026-01-01T00:05", None),
+                    ("closed", "HttpOk", "ok", "fixed", "2026-01-01T00:20", "ana"),
+                    ("closed", "HttpOk", "ok", "a note", "2026-01-01T00:30", "ana"),
+                )
             ],
             "attributes": {"ip": "192.0.2.1"},
         }
@@ -164,8 +174,11 @@ EXPORTS: dict[str, tuple[str, object, tuple[str, ...], dict[str, Any]]] = {
             "status": "close",
             "priority": "P2",
             "environment": "production",
+            "message": "500s",
+            "startDate": "2026-01-01T00:00:00Z",
             "endDate": "2026-01-01T00:20:00Z",
             "externalId": "a1b2",
+            "labels": {"event": "HttpError", "severity": "major"},
         },
     ),
 }
@@ -201,8 +214,13 @@ def test_a_history_becomes_the_changelog(server: ServerProcess, tmp_path: Path) 
     (event,) = found(server, "alerta")
     assert [(each["user"], each["oldValue"], each["newValue"]) for each in event["changelog"]] == [
         ("", "", "open"),
+        ("", "open", "closed"),
+        ("", "closed", "open"),
+        ("", "", ""),
         ("ana", "open", "closed"),
+        ("ana", "", ""),
     ]
+    assert event["title"] == "HttpError on web01"
 
 
 def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse, json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.events import metadata_of
-from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
@@ -34,12 +33,12 @@ from tracker.intakes.requests import (
     parameters,
     refused,
     shortened,
+    since_1970,
     text,
 )
 from tracker.pb import event_pb
 from tracker.pb.options import number_named
 from tracker.permissions import Permission
-from tracker.time_text import LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,10 +69,6 @@ _NAMED: Final = b"newrelic:"
 _LONGEST_ID: Final = 2_000
 """Digits of the id of the longest name."""
 _JSON: Final = ("content-type", "application/json")
-_SECONDS: Final = 10**11
-"""Times from which on they are milliseconds: as such, it is one of 1973."""
-_LATEST: Final = LATEST // MICROS * 1000
-_MILLI: Final = 1000
 
 
 class NewRelicEvents:
@@ -206,11 +201,7 @@ def deployment_request(content: Mapping[str, Any], application: str) -> event_pb
 def _moment(content: Mapping[str, Any]) -> Timestamp | None:
     """Return the time of an event, in seconds or milliseconds since 1970, or None where it has none."""
     given = content.get("timestamp")
-    if given is None:
-        return None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LATEST:
-        raise refused("timestamp", "expected seconds or milliseconds since 1970")
-    return timestamp(int(given * (MICROS if given < _SECONDS else _MILLI)))
+    return None if given is None else since_1970("timestamp", given)
 
 
 def _tags(content: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import orjson
 from tracker.domain.api_keys import BEGINNING
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import micros_of
+from tracker.time_text import LATEST, MICROS, micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,9 @@ LONGEST_LABEL: Final = 1000
 _LONGEST_TITLE: Final = 500
 _LONGEST_MESSAGE: Final = 65_536
 _MOST_PARAMETERS: Final = 100
+_LATEST_MILLIS: Final = LATEST // MICROS * 1000
+_LEAST_MILLIS: Final = 10**11
+"""As milliseconds, a time of 1973; as seconds, one of the year 5138."""
 _NUMBER: Final = re.compile(r"([0-9]{1,19})(?:\.0*)?")
 
 
@@ -142,6 +145,17 @@ def zoned(name: str, given: str) -> Timestamp:
     if at is None or at.tzinfo is None:
         raise refused(name, "expected a time such as 2026-01-31T12:00:00Z")
     return timestamp(micros_of(at))
+
+
+def since_1970(name: str, given: object) -> Timestamp:
+    """Return the time that a field has as a number of seconds or, if it is large, of milliseconds since 1970.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is something else.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LATEST_MILLIS:
+        raise refused(name, "expected seconds or milliseconds since 1970")
+    return timestamp(int(given * (MICROS if given < _LEAST_MILLIS else 1000)))
 
 
 def parameters(query: str) -> dict[str, str]:

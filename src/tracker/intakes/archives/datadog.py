@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import datadog
 from tracker.intakes.archives.records import Product, imported, listed
-from tracker.intakes.requests import LONGEST_LABEL, optional, part, text, zoned
+from tracker.intakes.requests import LONGEST_LABEL, optional, part, since_1970, text, zoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from protobuf.wkt import Timestamp
 
     from tracker.intakes.archives.records import Record
     from tracker.pb import event_pb
 
 _NAME: Final = "datadog"
-_ALERT_TYPES: Final = frozenset(datadog.ALERT_TYPES.values())
+_ALERT_TYPES: Final = {"failure": "error", "warn": "warning", "ok": "success"}
+"""The types of alerts that the API v2 has under other names."""
 _ALIASES: Final = {
     "date": "timestamp",
     "time": "timestamp",
@@ -71,7 +74,8 @@ def _event(record: Record) -> event_pb.Event:
     given = {_ALIASES.get(name.lower(), name.lower()): value for name, value in record.items()}
     message = text(given, "text")
     title = text(given, "title") or text(_object(given, "evt"), "name") or message.strip().partition("\n")[0]
-    status, alert = text(given, "status").lower(), text(given, "alert_type")
+    status = text(given, "status").lower()
+    alert_type = _ALERT_TYPES.get(status, status)
     content = {
         "title": title,
         "text": message,
@@ -79,25 +83,27 @@ def _event(record: Record) -> event_pb.Event:
         "tags": _tags(given.get("tags")),
         "service": text(given, "service"),
         "priority": "low" if text(given, "priority").lower() == "low" else "normal",
-        "alert_type": next((each for each in (alert, status) if each in _ALERT_TYPES), "info"),
+        "alert_type": alert_type if alert_type in datadog.STATUSES else "info",
         "host": text(given, "host")[:LONGEST_LABEL],
         "device_name": given.get("device_name"),
         "aggregation_key": text(given, "aggregation_key"),
         "handle": text(given, "handle"),
     }
-    happened = given.get("date_happened")
-    if isinstance(happened, int):
-        content["date_happened"] = happened
     request = datadog.event_request(content)
-    attributes = request.attributes
-    at = given.get("timestamp")
-    if attributes is not None and attributes.start_date is None:
-        if isinstance(at, str) and at and not at.isdecimal():
-            attributes.start_date = zoned("timestamp", at)
-        elif at not in (None, ""):
-            content["date_happened"] = int(text(given, "timestamp")) // (1000 if len(str(at)) > 11 else 1)  # noqa: PLR2004 - digits of seconds
-            request = datadog.event_request(content)
+    if request.attributes is not None:
+        request.attributes.start_date = _start(given)
     return imported(request, _NAME, text(given, "id"), record)
+
+
+def _start(given: Mapping[str, Any]) -> Timestamp | None:
+    """Return the time of a record: a text, or seconds in the API v1, and milliseconds in v2."""
+    for name in ("timestamp", "date_happened"):
+        at = given.get(name)
+        if isinstance(at, str) and at and not at.isdecimal():
+            return zoned(name, at)
+        if at not in (None, ""):
+            return since_1970(name, int(at) if isinstance(at, str) else at)
+    return None
 
 
 def _object(given: Mapping[str, Any], name: str) -> Record:
