@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 import time
 
 import psutil
@@ -33,4 +33,6 @@ async def _main(database: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", help="file, created if missing")
+    asyncio.run(_main(parser.parse_args().database))

@@ -1,4 +1,4 @@
-"""How the tests are laid out."""
+"""How the tests, and the tree, are laid out."""
 
 from __future__ import annotations
 
@@ -25,3 +25,7 @@ def imported_names(path: Path) -> Iterator[str]:
 def test_what_several_tests_need_is_in_a_module_without_tests() -> None:
     for path in HERE.rglob("*.py"):
         assert not [name for name in imported_names(path) if name.startswith(("test_", "conftest"))], path
+
+
+def test_no_file_beside_the_readme_has_the_name_of_an_option() -> None:
+    assert not [path.name for path in HERE.parent.iterdir() if path.name.startswith("-")]

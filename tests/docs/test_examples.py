@@ -76,6 +76,10 @@ def test_every_page_of_the_services_has_examples() -> None:
     }
 
 
+def test_every_block_names_its_language_as_one_that_a_stray_fence_begins_does_not() -> None:
+    assert not [block.place for page in PAGES for block in blocks(page) if not block.language]
+
+
 def test_an_example_that_is_not_run_says_why() -> None:
     for page in PAGES:
         for block in blocks(page):

@@ -58,7 +58,7 @@ def test_the_page_of_a_sender_begins_with_its_facts_and_has_what_changes(sender:
 async def test_the_examples_of_a_page_become_what_it_shows(sender: Sender) -> None:
     shown = [*blocks(f"docs/{page(sender)}")]
     rules = next((parse(each.text) for each in shown if each.language == "toml"), Mappings())
-    messages = [each for each in shown if each.language in {"http", ""}]
+    messages = [each for each in shown if each.language in {"http", "dogstatsd"}]
     assert messages
     for message in messages:
         after = shown[shown.index(message) + 1 :]
