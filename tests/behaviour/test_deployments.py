@@ -67,6 +67,9 @@ async def test_nothing_stands_against_a_deployment_until_something_does(client: 
     assert answer["reasons"][0]["freezeWindowId"] == window["freezeWindow"]["id"]
     assert (await check(client, environment="UAT"))["verdict"] == "yes"
     assert (await check(client, at="2199-06-01T00:00:00Z"))["verdict"] == "yes"
+    misspelled = await check(client, environment="prodution", at="2199-06-01T00:00:00Z")
+    assert (misspelled["verdict"], told(misspelled)) == ("yes", [("environment", "yes")])
+    assert misspelled["reasons"][0]["text"].endswith("did you mean production?")
 
 
 async def test_events_and_locks_stand_against_it(client: Client) -> None:

@@ -63,7 +63,6 @@ def can_deploy(  # noqa: PLR0913  # one for each option
     """
     from tracker.client.rpcs import CHECK_DEPLOYMENT
 
-    _warn_of_unknown(environment)
     request = CHECK_DEPLOYMENT.request(
         service=service,
         environment=environment,
@@ -76,19 +75,6 @@ def can_deploy(  # noqa: PLR0913  # one for each option
     api.show(answer, lambda: print_answer(answer))
     if code := exit_code(answer):
         raise typer.Exit(code)
-
-
-def _warn_of_unknown(environment: str) -> None:
-    """Say that no event can be in an environment: locks and freeze windows may have others than events."""
-    from tracker.errors import nearest
-    from tracker.pb import event_pb
-    from tracker.pb.options import number_named, numbers
-
-    known = event_pb.Environment.desc()
-    if environment.strip() and number_named(known, environment.strip()) is None:
-        near = nearest(environment, (name for name, number in numbers(known).items() if number))
-        looked_at = "only freeze windows, locks and incidents without an environment are looked at"
-        say(f"warning: events have no environment {environment!r}: {looked_at}{near}")
 
 
 def checked(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker.domain.events import RUNNING, attributes_of, event_end, event_id, event_time, metadata_of
 from tracker.domain.freezes import frozen_until
 from tracker.domain.times import micros, timestamp
+from tracker.errors import nearest
 from tracker.pb import deployment_pb, event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import number_named, numbers, wire_name
 from tracker.time_text import MICROS, moment_text
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Facts:
 
 def reasons_for(facts: Facts, readable: Readable) -> list[deployment_pb.Reason]:
     """Return every reason, the worst first; those about what is not `readable` have no details."""
-    rules: Iterable[Iterator[deployment_pb.Reason]] = (_freezes(facts, readable),)
+    rules: Iterable[Iterator[deployment_pb.Reason]] = (_freezes(facts, readable), _environment(facts))
     if facts.at == facts.now:
         rules = (
             *rules,
@@ -156,6 +157,15 @@ def _freezes(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]
             freeze=each.window.id if readable(each) else "",
             hidden=not readable(each),
         )
+
+
+def _environment(facts: Facts) -> Iterator[deployment_pb.Reason]:
+    """Warn of an environment that events don't have: locks and freeze windows may have any."""
+    known = event_pb.Environment.desc()
+    if not number_named(known, facts.environment):
+        near = nearest(facts.environment, (name for name, number in numbers(known).items() if number))
+        text = f"events have no environment {facts.environment!r}: work there is not known{near}"
+        yield _reason(_Rule.environment, _Verdict.yes, text)
 
 
 def _locks(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:

@@ -149,7 +149,8 @@ class CheckDeploymentRequest(Message[_CheckDeploymentRequestFields]):
             string event_id = 4;
             ```
         at:
-            Moment to ask for; by default now. For another one, only freeze windows and planned work are looked at.
+            Moment to ask for; by default now. For another one, only freeze windows, planned work and the
+            name of the environment are looked at.
 
             ```proto
             optional google.protobuf.Timestamp at = 5;
@@ -342,6 +343,12 @@ class Rule(Enum):
             ```proto
             custom = 9
             ```
+        environment:
+            An environment that events don't have, perhaps a misspelled one: work there is not known.
+
+            ```proto
+            environment = 10
+            ```
     """
 
     UNSPECIFIED = 0
@@ -354,10 +361,11 @@ class Rule(Enum):
     approval = 7
     promotion = 8
     custom = 9
+    environment = 10
 
 
 _DESC = file_desc(
-    b'\n*proto/deployment/v1alpha1/deployment.proto\x12\x1btracker.deployment.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\xbb\x02\n\x06Reason\x125\n\x04rule\x18\x01 \x01(\x0e2!.tracker.deployment.v1alpha1.RuleR\x04rule\x12>\n\x07verdict\x18\x02 \x01(\x0e2$.tracker.deployment.v1alpha1.VerdictR\x07verdict\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x120\n\x05until\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05until\x12\x19\n\x08event_id\x18\x05 \x01(\tR\x07eventId\x12\x17\n\x07lock_id\x18\x06 \x01(\tR\x06lockId\x12(\n\x10freeze_window_id\x18\x07 \x01(\tR\x0efreezeWindowId\x12\x16\n\x06hidden\x18\x08 \x01(\x08R\x06hidden"\xe3\x02\n\x16CheckDeploymentRequest\x12a\n\x07service\x18\x01 \x01(\tR\x07serviceBG\xbaHD\xba\x01<\n\x10service.required\x12\x13service is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12q\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentBO\xbaHL\xba\x01D\n\x14environment.required\x12\x17environment is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12"\n\x07version\x18\x03 \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x04 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x02at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\x8e\x02\n\x17CheckDeploymentResponse\x12>\n\x07verdict\x18\x01 \x01(\x0e2$.tracker.deployment.v1alpha1.VerdictR\x07verdict\x129\n\nnot_before\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tnotBefore\x12=\n\x07reasons\x18\x03 \x03(\x0b2#.tracker.deployment.v1alpha1.ReasonR\x07reasons\x129\n\nchecked_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcheckedAt*@\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x07\n\x03yes\x10\x01\x12\x0b\n\x07not_yet\x10\x02\x12\x06\n\x02no\x10\x03*\x8f\x01\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\n\n\x06freeze\x10\x01\x12\x08\n\x04lock\x10\x02\x12\x0c\n\x08incident\x10\x03\x12\x0b\n\x07running\x10\x04\x12\n\n\x06failed\x10\x05\x12\x0b\n\x07planned\x10\x06\x12\x0c\n\x08approval\x10\x07\x12\r\n\tpromotion\x10\x08\x12\n\n\x06custom\x10\t2\xcb\x01\n\x11DeploymentService\x12\xb5\x01\n\x0fCheckDeployment\x123.tracker.deployment.v1alpha1.CheckDeploymentRequest\x1a4.tracker.deployment.v1alpha1.CheckDeploymentResponse"7\x90\x02\x01\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/deployment/checkb\x06proto3',
+    b'\n*proto/deployment/v1alpha1/deployment.proto\x12\x1btracker.deployment.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\xbb\x02\n\x06Reason\x125\n\x04rule\x18\x01 \x01(\x0e2!.tracker.deployment.v1alpha1.RuleR\x04rule\x12>\n\x07verdict\x18\x02 \x01(\x0e2$.tracker.deployment.v1alpha1.VerdictR\x07verdict\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\x120\n\x05until\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05until\x12\x19\n\x08event_id\x18\x05 \x01(\tR\x07eventId\x12\x17\n\x07lock_id\x18\x06 \x01(\tR\x06lockId\x12(\n\x10freeze_window_id\x18\x07 \x01(\tR\x0efreezeWindowId\x12\x16\n\x06hidden\x18\x08 \x01(\x08R\x06hidden"\xe3\x02\n\x16CheckDeploymentRequest\x12a\n\x07service\x18\x01 \x01(\tR\x07serviceBG\xbaHD\xba\x01<\n\x10service.required\x12\x13service is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12q\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentBO\xbaHL\xba\x01D\n\x14environment.required\x12\x17environment is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12"\n\x07version\x18\x03 \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x04 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x02at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at"\x8e\x02\n\x17CheckDeploymentResponse\x12>\n\x07verdict\x18\x01 \x01(\x0e2$.tracker.deployment.v1alpha1.VerdictR\x07verdict\x129\n\nnot_before\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tnotBefore\x12=\n\x07reasons\x18\x03 \x03(\x0b2#.tracker.deployment.v1alpha1.ReasonR\x07reasons\x129\n\nchecked_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcheckedAt*@\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x07\n\x03yes\x10\x01\x12\x0b\n\x07not_yet\x10\x02\x12\x06\n\x02no\x10\x03*\xa0\x01\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\n\n\x06freeze\x10\x01\x12\x08\n\x04lock\x10\x02\x12\x0c\n\x08incident\x10\x03\x12\x0b\n\x07running\x10\x04\x12\n\n\x06failed\x10\x05\x12\x0b\n\x07planned\x10\x06\x12\x0c\n\x08approval\x10\x07\x12\r\n\tpromotion\x10\x08\x12\n\n\x06custom\x10\t\x12\x0f\n\x0benvironment\x10\n2\xcb\x01\n\x11DeploymentService\x12\xb5\x01\n\x0fCheckDeployment\x123.tracker.deployment.v1alpha1.CheckDeploymentRequest\x1a4.tracker.deployment.v1alpha1.CheckDeploymentResponse"7\x90\x02\x01\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/deployment/checkb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
