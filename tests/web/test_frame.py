@@ -91,6 +91,22 @@ async def test_a_reader_without_rights_is_told_which_are_missing(settings: Setti
     assert "You may not see events" in text
 
 
+async def test_a_parameter_that_a_page_has_not_is_named_on_it_and_refused_for_a_file(
+    http: httpx2.AsyncClient,
+) -> None:
+    for path, said in (
+        ("/events?servce=cart", "unknown parameter servce; did you mean q=service:…?"),
+        ("/matrix?enviroment=production&x=", "unknown parameter enviroment; did you mean environment?"),
+        ("/catalog?view=graph&off=cart", "unknown parameter off; did you mean of?"),
+    ):
+        assert f"Ignored: {said}" in (await page(http, path)).one("main").text
+    many = "&".join(f"{letter}=1" for letter in "abcdef")
+    assert "c; 3 more" in (await page(http, f"/locks?{many}")).one("main").text
+    for path in ("/events.csv?frm=1d", "/events.ndjson?frm=1d", "/calendar.ics?x=1", "/freezes.ics?x=1"):
+        answer = await http.get(path)
+        assert (answer.status_code, "nknown parameter" in answer.text) == (400, True), path
+
+
 async def test_a_page_that_is_sent_holds_no_memory(app: App, http: httpx2.AsyncClient) -> None:
     await record(http, "Deploy cart", message="x" * 60_000)
     await page(http, "/events")

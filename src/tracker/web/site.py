@@ -201,7 +201,9 @@ class Site:
 
     def _answer(self, visit: Visit, path: str, view: View) -> HttpResponse:
         template = _templates(self._navigation).get_template(view.template)
-        body = template.render(view.values, visit=visit, times=visit.times, path=path).encode()
+        ignored = visit.unknown if view.status == HTTPStatus.OK else ""
+        frame = {"visit": visit, "times": visit.times, "path": path, "ignored": ignored}
+        body = template.render(view.values, **frame).encode()
         headers = [*_HEADERS, _UNKEPT if visit.call.verb == "POST" else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):
             headers.append(notice_cookie(""))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from tracker import time_text
-from tracker.errors import TrackerError
+from tracker.domain.query.fields import BY_NAME
+from tracker.errors import Reason, TrackerError, nearest
 from tracker.permissions import Permission
 from tracker.services.context import permission_required
+from tracker.transcoding.unknown import Unknown, refusal
 from tracker.web.forms import NO_FORM, NOTICE, csrf_of
 from tracker.web.times import Times
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound="Message")
 
 _MAX_PARAMETERS = 100
+_HINTS = 3
+"""Unknown parameters for which it is looked what may have been meant."""
 _THEMES = ("light", "dark")
 
 
@@ -56,6 +60,7 @@ class Visit:
             if request.query.count("&") < _MAX_PARAMETERS
             else ()
         )
+        self._known = dict[str, None]()
         self.cookies = cookies = _cookies(call.headers.get("cookie", ""))
         self.headers: list[tuple[str, str]] = []
         """What the answer has besides the headers of every page."""
@@ -86,17 +91,41 @@ class Visit:
         """The name of the zone that times are shown in."""
         return self.clock.zone.key
 
+    @property
+    def unknown(self) -> str:
+        """Which parameters of the address the page has not looked for until now, "" for none."""
+        names = list(dict.fromkeys(name for name, _ in self.pairs if name not in self._known))
+        if not names:
+            return ""
+        known = [*self._known, *(f"q={field}:…" for field in BY_NAME if "q" in self._known)]
+        hinted = [Unknown("parameter", name, nearest(name, known)) for name in names[:_HINTS]]
+        return refusal([*hinted, *(Unknown("parameter", name) for name in names[_HINTS:])]).message
+
+    def refuse_unknown(self) -> None:
+        """Check that the address has no parameter that nothing has looked for: a file can't warn of it.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT; it has one.
+        """
+        if unknown := self.unknown:
+            raise TrackerError(Reason.INVALID_FIELD, unknown)
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of a parameter of the address, as they are."""
+        self._known[name] = None
+        return [value for key, value in self.pairs if key == name]
+
     def one(self, name: str) -> str:
         """Return the last value of a parameter of the address, without the spaces around it."""
-        return next((value.strip() for key, value in reversed(self.pairs) if key == name), "")
+        return next(reversed(self.all(name)), "").strip()
 
     def several(self, name: str) -> tuple[str, ...]:
         """Return the values of a parameter of the address; each may name several, with commas."""
-        values = (value for key, value in self.pairs if key == name)
-        return tuple(dict.fromkeys(each for value in values for each in value.split(",") if each))
+        return tuple(dict.fromkeys(each for value in self.all(name) for each in value.split(",") if each))
 
     def here(self, path: str, **changes: str) -> str:
         """Return the address of this page with other values of some parameters; "" removes one."""
+        self._known |= dict.fromkeys(changes)
         kept = [(key, value) for key, value in self.pairs if key not in changes]
         return address(path, [*kept, *((key, value) for key, value in changes.items() if value)])
 

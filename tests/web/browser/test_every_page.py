@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.clients import http_client
@@ -84,6 +84,19 @@ async def test_a_page_reads_the_same_without_scripts_and_has_no_fault_that_axe_f
     assert await faults(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await faults(page, "color-contrast", "link-in-text-block") == []
+
+
+async def test_no_link_has_a_parameter_that_its_page_does_not_know(demo: App, links: list[str]) -> None:
+    kinds: dict[tuple[str, ...], str] = {}
+    for link in links:
+        parts = urlsplit(link)
+        if link.startswith("/") and not parts.path.startswith(("/api/", "/docs")):
+            kinds.setdefault((parts.path.split("/")[1], *sorted(dict(parse_qsl(parts.query)))), link)
+    async with http_client(demo.http_address) as api:
+        for link in kinds.values():
+            answer = await api.get(link, follow_redirects=True)
+            assert answer.is_success, link
+            assert "nknown parameter" not in answer.text, link
 
 
 @pytest.mark.parametrize("path", SHOWN)

@@ -34,8 +34,10 @@ class CalendarFeed:
         Programs that subscribe send a user name and a password, the API key, once they are asked for them.
         """
         now = visit.clock.now - visit.clock.now % MICROS
+        query = visit.one("query") or SHOWN
         try:
-            found = await events_of(visit, visit.one("query") or SHOWN, Period(now - _BACK, now + _AHEAD))
+            visit.refuse_unknown()
+            found = await events_of(visit, query, Period(now - _BACK, now + _AHEAD))
         except TrackerError as error:
             return refusal(error)
         return calendar_answer(visit, calendar(found.events[-_MOST:]))

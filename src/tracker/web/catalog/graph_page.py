@@ -64,7 +64,7 @@ class Graph:
 async def graph_page(visit: Visit, layouts: Layouts) -> View:
     """Show the graph around the entry that `of` names, or the names that contain it, or the whole graph."""
     entries, now = await asyncio.gather(part(all_entries(visit)), part(health(visit)))
-    wanted = next((value for key, value in reversed(visit.pairs) if key == "of"), "")
+    wanted = next(reversed(visit.all("of")), "")
     depth = visit.one("depth") if visit.one("depth") in _DEPTHS else _DEPTHS[0]
     dependencies = dependencies_of(entries.value or ())
     start = wanted if wanted in dependencies.names else wanted.strip()

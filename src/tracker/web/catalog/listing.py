@@ -81,10 +81,11 @@ class Listing:
 
 async def listing(visit: Visit) -> View:
     """Show the entries that the filters in the address leave."""
+    wanted = {name: set(visit.all(name)) for name in _FIELDS}
     entries, now = await asyncio.gather(part(all_entries(visit)), part(health(visit)))
     return View(
         "catalog/list.html",
-        listing=_listing(visit, entries.value, now.value or {}) if entries.value is not None else None,
+        listing=None if entries.value is None else _listing(visit, entries.value, now.value or {}, wanted),
         error=entries.error,
         now_error=now.error,
         text=visit.one("q"),
@@ -92,12 +93,13 @@ async def listing(visit: Visit) -> View:
     )
 
 
-def _listing(visit: Visit, entries: Sequence[catalog_pb.Catalog], now: Health) -> Listing:
+def _listing(
+    visit: Visit, entries: Sequence[catalog_pb.Catalog], now: Health, wanted: Mapping[str, AbstractSet[str]]
+) -> Listing:
     dependencies, words = dependencies_of(entries), visit.one("q").casefold().split()
     rows = [_row(entry, now, dependencies) for entry in entries if _has(entry, words)]
-    wanted = {name: {value for key, value in visit.pairs if key == name} for name in _FIELDS}
     left = [row for row in rows if _passes(row, wanted)]
-    after = next((value for key, value in visit.pairs if key == "after"), "")
+    after = next(iter(visit.all("after")), "")
     rest = [row for row in left if row.name > after]
     return Listing(
         rest[:_PER_PAGE],

@@ -26,8 +26,7 @@ class Catalog:
 
     async def show(self, visit: Visit) -> View:
         """Show what the parameters of the address ask for."""
-        names = [value for key, value in visit.pairs if key == "name"]
-        if names:
+        if names := visit.all("name"):
             return await entry_page(visit, names[-1])
         if visit.one("view") == GRAPH:
             return await graph_page(visit, self._layouts)
