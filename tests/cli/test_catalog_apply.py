@@ -294,7 +294,7 @@ def test_what_is_no_catalog_is_refused(server: ServerProcess, text: str, told: s
     [
         ("x.json", b"{name: x}", "Expecting property name enclosed in double quotes: line 1 column 2"),
         ("x.json", b'{"a": 1, "a": 2}', "key 'a' stands twice"),
-        ("x.yaml", b"\xff\xfe", "not UTF-8 at byte 0"),
+        ("x.yaml", b"\xff\xfe", "the file is not UTF-8: line 1"),
     ],
 )
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, name: str, content: bytes, told: str) -> None:

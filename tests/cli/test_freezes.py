@@ -128,3 +128,9 @@ def test_a_calendar_is_imported_once_however_often(server: ServerProcess, tmp_pa
     )
     refused = freeze(server, "import", "-", text="nonsense", code=64)
     assert "not a calendar" in refused.stderr
+    file.write_bytes(CALENDAR.replace("Days", "F\xeate").encode("latin-1"))
+    assert "the file is not UTF-8: line 27" in freeze(server, "import", str(file), code=64).stderr
+    folded = CALENDAR.replace("Days", "F\xeate").encode().replace(b"\xc3\xaa", b"\xc3\n \xaa")
+    file.write_bytes(folded)
+    freeze(server, "import", str(file), *zone, code=1)
+    assert "F\xeate" in freeze(server, "list").stdout

@@ -16,6 +16,7 @@ import orjson
 from tracker.cli.archive.product import Foreign
 from tracker.cli.archive.reading import opened
 from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.file_text import text_of
 from tracker.cli.printing import echo, say
 
 if TYPE_CHECKING:
@@ -195,11 +196,11 @@ def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | Val
 
 def _rows(first: bytes, source: Source) -> Iterator[dict[str, Any] | ValueError]:
     def lines() -> Iterator[str]:
-        for number, line in enumerate(chain([first.removeprefix(BOM_UTF8)], source.stream), 1):
+        for number, line in enumerate(chain([first], source.stream), 1):
             try:
-                yield line.decode()
-            except UnicodeDecodeError:
-                raise CommandError(f"the file is not UTF-8: line {number}", USAGE) from None
+                yield text_of(line, number)
+            except ValueError as error:
+                raise CommandError(str(error), USAGE) from None
 
     for row in csv.DictReader(lines()):
         if None in row:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from protobuf import message_from_json_value
 
 from tracker.cli.catalog.backstage import API_VERSION, entry_of, is_entity, kind_of
+from tracker.cli.file_text import text_of
 from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
@@ -135,11 +136,11 @@ def _files(path: Path) -> list[Path]:
 
 def _documents(file: Path, name: str) -> Iterator[JsonValue]:
     try:
-        text = (sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()).decode("utf-8-sig")
+        text = text_of(sys.stdin.buffer.read() if file == _STDIN else file.read_bytes())
     except OSError as error:
         raise Mistakes(f"{name}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise Mistakes(f"{name}: not UTF-8 at byte {error.start}") from None
+    except ValueError as error:
+        raise Mistakes(f"{name}: {error}") from None
     try:
         yield from _json_documents(text)
     except (ValueError, RecursionError) as error:  # not JSON; YAML may begin like it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -12,6 +13,7 @@ from icalendar import Calendar
 from icalendar.parser import Contentlines
 from protobuf.wkt import Timestamp
 
+from tracker.cli.file_text import text_of
 from tracker.pb import freeze_pb
 
 Properties: TypeAlias = Mapping[str, Any]
@@ -23,6 +25,8 @@ _OWN: Final = {
     "teams": "X-TRACKER-TEAMS",
 }
 """What the calendar of Tracker says of a freeze window that iCalendar has no words for."""
+_FOLD: Final = re.compile(rb"\r?\n[ \t](?=[\x80-\xbf])")
+"""Where a long line was folded within a character (RFC 5545, 3.1)."""
 
 
 class CalendarError(Exception):
@@ -46,8 +50,12 @@ def read_calendar(content: bytes, zone: ZoneInfo) -> list[Imported]:
         CalendarError: The file is no calendar.
     """
     try:
-        calendars = Calendar.from_ical(content, multiple=True)
-        lengths = list(_lengths(content))
+        text = text_of(_FOLD.sub(b"", content))
+    except ValueError as error:
+        raise CalendarError(str(error)) from None
+    try:
+        calendars = Calendar.from_ical(text, multiple=True)
+        lengths = list(_lengths(text))
     except (ValueError, IndexError, KeyError) as error:
         raise CalendarError(f"not a calendar: {error}") from None
     events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
@@ -172,7 +180,7 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - of icalendar, which has 
     return value if isinstance(value, list) else [value]
 
 
-def _lengths(content: bytes) -> Iterator[str]:
+def _lengths(content: str) -> Iterator[str]:
     """Yield the DURATION of each event as it is written, "" for none.
 
     icalendar has them as a timedelta, in which PT24H and P1D are the same.
