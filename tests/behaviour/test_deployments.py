@@ -106,7 +106,9 @@ async def test_planned_work_and_further_rules_stand_against_it(client: Client) -
 async def test_many_other_events_hide_nothing_that_stands_against_it(client: Client) -> None:
     uat = {"environment": "UAT"}
     await event(client, "Worst", type="incident", status="open", priority="P1", **uat)
-    await event(client, "Now", type="operation", status="in_progress", startDate="2026-01-01T00:00:00Z", **uat)
+    await event(
+        client, "Now", type="operation", status="in_progress", startDate="2026-01-01T00:00:00Z", **uat
+    )
     others = [
         {"type": "incident", "status": "open", "priority": "P1", "environment": "mco"},
         {"type": "incident", "status": "open", "priority": "P5", **uat},

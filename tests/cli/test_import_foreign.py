@@ -55,7 +55,7 @@ DATADOG_V2 = {
     ]
 }
 DATADOG_CSV = (
-    "Date,Title,Message,Tags,Host,Status\n"
+    "Date,Title,Content,Tags,Host,Status\n"
     '2026-01-01T00:00:00Z,Deploy search,"all, good","service:datadog-csv,env:staging",h1,success\n'
 )
 GRAFANA = [
@@ -234,6 +234,23 @@ def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:
     assert "priority; label severity" in lines["severity"]
     assert "nothing: it is left out" in lines["attributes"]
     assert "2 records, 1 events: 1 incident, 1 refused" in tried.stdout
+
+
+@pytest.mark.parametrize(
+    ("product", "content", "code", "wrong"),
+    [
+        ("grafana", '{"message": "Unauthorized"}', 1, "record 1: text: expected a text"),
+        ("datadog", '{"errors": ["Forbidden"]}', 1, "record 1: title: expected a text"),
+        ("grafana", "[7]", 1, "record 1: expected an object or a list of objects, got 7"),
+        ("alerta", "<html></html>", USAGE, "neither JSON nor a table with fields of alerta"),
+    ],
+)
+def test_what_is_no_export_is_refused(
+    tmp_path: Path, product: str, content: str, code: int, wrong: str
+) -> None:
+    (tmp_path / "export").write_text(content)
+    tried = tracker("import", "--from", product, str(tmp_path / "export"), "--dry-run")
+    assert (tried.returncode, wrong in tried.stderr) == (code, True), tried.stderr
 
 
 @pytest.mark.parametrize(("encoding", "line"), [("utf-16", 1), ("latin-1", 2), ("utf-8-sig", 0)])

@@ -189,9 +189,12 @@ def _imports(
 
 
 def _expected(events: int, outcome: Outcome) -> int | None:
-    """Return about how many events a file has, from those that were read up to a position."""
+    """Return about how many events a file has, from those that were read up to a position.
+
+    None if that is unknown: also of a file that was read to its end before its events were sent.
+    """
     size, position = outcome.size, outcome.position
-    return max(events, round(events * size / position)) if size is not None and position else None
+    return round(events * size / position) if size is not None and 0 < position < size else None
 
 
 def _print_counts(counts: Counter[str], began: float) -> None:

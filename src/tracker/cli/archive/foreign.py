@@ -170,7 +170,7 @@ def _records(source: Source, product: Product) -> Iterator[dict[str, Any] | Valu
         if not first:
             return
     if not beginning.startswith((b"{", b"[")):
-        yield from _rows(first, source)
+        yield from _rows(first, source, product)
         return
     try:
         values: Iterable[Any] = [orjson.loads(beginning)]
@@ -178,23 +178,34 @@ def _records(source: Source, product: Product) -> Iterator[dict[str, Any] | Valu
         yield from _of_whole(beginning + source.stream.read(), product)
         return
     for value in values:
-        yield from product.records(value)
+        yield from _within(value, product)
     for line in source.stream:
         if line.strip():
             try:
-                yield from product.records(orjson.loads(line))
+                value = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 yield ValueError(f"not JSON: {error}")
+            else:
+                yield from _within(value, product)
 
 
 def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | ValueError]:
     try:
-        yield from product.records(orjson.loads(content))
+        value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise CommandError(f"the file is no JSON: {error}", USAGE) from None
+    yield from _within(value, product)
 
 
-def _rows(first: bytes, source: Source) -> Iterator[dict[str, Any] | ValueError]:
+def _within(value: object, product: Product) -> Iterator[dict[str, Any] | ValueError]:
+    """Yield the records in a JSON value, and what is wrong with it."""
+    try:
+        yield from product.records(value)
+    except ValueError as error:
+        yield error
+
+
+def _rows(first: bytes, source: Source, product: Product) -> Iterator[dict[str, Any] | ValueError]:
     def lines() -> Iterator[str]:
         for number, line in enumerate(chain([first], source.stream), 1):
             try:
@@ -202,7 +213,10 @@ def _rows(first: bytes, source: Source) -> Iterator[dict[str, Any] | ValueError]
             except ValueError as error:
                 raise CommandError(str(error), USAGE) from None
 
-    for row in csv.DictReader(lines()):
+    table = csv.DictReader(lines())
+    if all(product.became(name) in ("", product.others) for name in table.fieldnames or ()):
+        raise CommandError(f"the file is neither JSON nor a table with fields of {product.name}", USAGE)
+    for row in table:
         if None in row:
             yield ValueError("the row has more values than the table has columns")
         else:

@@ -35,7 +35,8 @@ def go_database(address: str) -> Iterator[Database[dict[str, Any]]]:
             name = client.get_default_database("tracker").name
             yield client[name]
     except PyMongoError as error:
-        raise CommandError(f"the database can't be read: {error}; the same command goes on") from None
+        what = str(error).partition(" (configured timeouts")[0]
+        raise CommandError(f"the database can't be read: {what}; the same command goes on") from None
 
 
 @contextmanager

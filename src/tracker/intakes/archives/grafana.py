@@ -33,7 +33,7 @@ _BECOMES: Final = {
 
 def _event(record: Record) -> event_pb.Event:
     content = dict(record)
-    if not text(record, "text").strip():  # an alert's change of state
+    if not text(record, "text").strip() and record.get("alertId"):  # an alert's change of state
         name = first_text(record, ("alertName",)) or f"Alert {text(record, 'alertId')}"
         content["text"] = f"{name}: {text(record, 'newState') or 'changed'}"
     for name in ("dashboardId", "panelId"):

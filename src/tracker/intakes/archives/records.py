@@ -17,6 +17,8 @@ Record = dict[str, Any]
 LEFT_OUT: Final = ""
 """What becomes of a field that no event has."""
 
+_SHOWN: Final = 40
+"""Characters of a wrong value in an error."""
 _IMPORTED: Final = UUID("5d0b3c7e-4f4e-5c53-9a53-1f6d6a3f5a57")
 
 
@@ -57,7 +59,11 @@ def imported(
 
 
 def listed(value: Any, *names: str) -> Iterator[Record]:  # noqa: ANN401 - JSON is of any shape
-    """Yield the records in a JSON value: it is one, a list of them, or has them under one of the names."""
+    """Yield the records in a JSON value: it is one, a list of them, or has them under one of the names.
+
+    Raises:
+        ValueError: There is something else where a record should be.
+    """
     if isinstance(value, list):
         for each in value:
             yield from listed(each, *names)
@@ -67,3 +73,5 @@ def listed(value: Any, *names: str) -> Iterator[Record]:  # noqa: ANN401 - JSON 
             yield value
         else:
             yield from listed(within, *names)
+    else:
+        raise ValueError(f"expected an object or a list of objects, got {json.dumps(value)[:_SHOWN]}")  # noqa: TRY004 - an error of the value
