@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import TYPE_CHECKING, cast
 
@@ -50,6 +51,7 @@ def test_the_page_of_a_sender_begins_with_its_facts_and_has_what_changes(sender:
     facts = (f"name: `{sender.name}`", f"clients: {sender.clients}", f"key: {sender.key}", where)
     beginning = "\n".join((f"# {sender.product}", "", *(f"- {fact}" for fact in facts), "", ""))
     assert read(f"docs/{page(sender)}").startswith(beginning)
+    assert not re.search(rf"\w{SERVER}", sender.lines_for(SERVER))  # the address is no part of a word
     assert f"{sender.lines_for(SERVER)}\n" in [each.text for each in blocks(f"docs/{page(sender)}")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -61,7 +62,7 @@ class Sender:
     def lines_for(self, server: str) -> str:
         """Return what changes at the product, given the address of the server."""
         webhook = f"SERVER{PATH.format(sender=self.name)}"
-        return "\n".join(self.lines).replace("WEBHOOK", webhook).replace("SERVER", server)
+        return re.sub(r"\bWEBHOOK\b", webhook, "\n".join(self.lines)).replace("SERVER", server)
 
 
 SENDERS: Final = (
