@@ -130,6 +130,13 @@ async def test_a_deployment_and_its_statuses_are_one_event(http: httpx2.AsyncCli
     assert labels.items() <= event["attributes"]["labels"].items()
 
 
+@pytest.mark.parametrize("ref", ["v1.2", "refs/tags/v1.2"])
+async def test_the_version_of_a_deployment_is_its_tag(http: httpx2.AsyncClient, ref: str) -> None:
+    await send(http, "deployment", {"deployment": DEPLOYMENT | {"ref": ref}}, "d1")
+    (event,) = await recorded(http)
+    assert event["attributes"]["version"] == "v1.2"
+
+
 async def test_an_attempt_of_a_run_is_one_operation(http: httpx2.AsyncClient) -> None:
     sent: list[tuple[str, JsonObject]] = [
         ("requested", {"conclusion": None}),

@@ -176,7 +176,7 @@ async def test_deployments_that_several_senders_report_are_one_event(http: httpx
         assert (await send(http, sender, content))[0] == 200, (sender, content)
     (event,) = await recorded(http)
     attributes = event["attributes"]
-    assert (event["title"], event["metadata"]["elapsed"]) == ("Deploy cart 12", "180s")
+    assert (event["title"], event["metadata"]["elapsed"]) == ("Deploy cart 12", "120s")
     assert (attributes["source"], attributes["status"]) == ("delivery", "success")
     assert attributes["labels"].keys() >= {"deploybot_id", "flux_id", "argocd_id", "joined"}
     # The same commit again is another deployment.

@@ -76,7 +76,7 @@ async def recorded(http: httpx2.AsyncClient) -> list[Any]:
     return list((await http.get("/api/v1alpha1/events/list")).json()["events"])
 
 
-def incident(number: int, kind: str, status: str) -> dict[str, Any]:
+def incident(number: int, kind: str, status: str, own_id: str = "") -> dict[str, Any]:
     at = f"2026-03-01T10:0{number}:00Z"
     data = NO_RETRY | {
         "status": status,
@@ -89,7 +89,7 @@ def incident(number: int, kind: str, status: str) -> dict[str, Any]:
         "assignees": [],
         "html_url": "https://p/incidents/PT4KHLK",
     }
-    event = {"id": f"e{number}", "event_type": f"incident.{kind}", "occurred_at": at, "data": data}
+    event = {"id": own_id or f"e{number}", "event_type": f"incident.{kind}", "occurred_at": at, "data": data}
     return {"event": event}
 
 
@@ -149,6 +149,17 @@ def flux(reason: str, at: str, **more: object) -> dict[str, Any]:
         "message": "applied",
         "timestamp": at,
     } | more
+
+
+def helm(minute: int, action: str, told: str, chart: str, values: str) -> dict[str, Any]:
+    outcome = "Failed" if " failed " in f" {told}" else "Succeeded"
+    return {
+        "involvedObject": {"kind": "HelmRelease", "name": "cart", "namespace": "apps"},
+        "metadata": {"revision": chart, "token": f"sha256:{values * 64}"},
+        "reason": f"{action}{outcome}",
+        "message": f"Helm {action.lower()} {told}",
+        "timestamp": f"2026-03-01T10:0{minute}:00Z",
+    }
 
 
 def sync(phase: str, health: str = "Progressing", **more: object) -> dict[str, Any]:
@@ -214,6 +225,8 @@ CASES = [
             (incident(4, "escalated", "acknowledged"), "stale"),
             (incident(5, "reopened", "triggered"), "recorded"),
             (incident(6, "resolved", "resolved"), "recorded"),
+            (incident(5, "reopened", "triggered", "e5 again"), "stale"),
+            (incident(9, "priority_updated", "resolved"), "recorded"),  # of an incident that has ended
             ({"event": {"event_type": "incident.annotated", "data": {"type": "note"}}}, "unsupported event"),
             ({"event": {"event_type": "service.created", "data": {}}}, "unsupported event"),
         ],
@@ -233,6 +246,7 @@ CASES = [
             (run("run:applying", "2026-03-01T10:01:00Z"), "recorded"),
             (run("run:completed", "2026-03-01T10:03:00Z"), "recorded"),
             (run("run:applying", "2026-03-01T10:01:00Z"), "stale"),
+            (run("run:needs_attention", "2026-03-01T10:00:30Z"), "stale"),
             (PLAN, "recorded"),
             (ASSESSMENT, "recorded"),
             (ASSESSMENT | {"trigger": "workspace:auto_destroy_reminder"}, "unsupported trigger"),
@@ -255,6 +269,8 @@ CASES = [
             (flux("ReconciliationFailed", "2026-03-01T10:01:00Z", severity="error"), "recorded"),
             (flux("ReconciliationSucceeded", "2026-03-01T10:02:00Z"), "recorded"),
             (flux("Progressing", "2026-03-01T10:00:00Z"), "stale"),
+            (flux("ReconciliationSucceeded", "2026-03-01T10:12:00Z", message="finished again"), "recorded"),
+            (flux("HealthCheckFailed", "2026-03-03T10:00:00Z"), "recorded"),  # it ended well all the same
             (flux("DependencyNotReady", "2026-03-01T10:00:00Z"), "unsupported reason"),
             (flux("Progressing", "2026-03-01T10:00:00Z", metadata={}), "missing revision"),
             (flux("info", "2026-03-01T10:00:00Z", involvedObject={"kind": "Bucket"}), "unsupported kind"),
@@ -269,8 +285,49 @@ CASES = [
                     "environment": "production",
                     "owner": "shop",
                     "region": "eu-1",
+                    "message": "applied",
                 },
             )
+        ],
+    ),
+    Case(
+        "flux",
+        [
+            (
+                helm(0, "Upgrade", "succeeded for release apps/cart.v11 with chart cart@6.5.2", "6.5.2", "a"),
+                "recorded",
+            ),
+            (
+                helm(1, "Upgrade", "succeeded for release apps/cart.v12 with chart cart@6.5.2", "6.5.2", "b"),
+                "recorded",
+            ),
+            (
+                helm(2, "Upgrade", "failed for release apps/cart with chart cart@6.5.3: no", "6.5.3", "b"),
+                "recorded",
+            ),
+            (
+                helm(3, "Upgrade", "failed for release apps/cart with chart cart@6.5.3: no", "6.5.3", "b"),
+                "recorded",
+            ),
+            (
+                helm(4, "Rollback", "to previous release apps/cart.v12 with chart cart@6.5.2", "6.5.2", "b"),
+                "recorded",
+            ),
+            (
+                helm(5, "Upgrade", "succeeded for release apps/cart.v15 with chart cart@6.5.4", "6.5.4", "b"),
+                "recorded",
+            ),
+            (
+                helm(6, "Test", "failed for release apps/cart.v15 with chart cart@6.5.4: no", "6.5.4", "b"),
+                "recorded",
+            ),
+        ],
+        [
+            ("Deploy cart 6.5.4", "", {"status": "failure", "version": "6.5.4"}),
+            ("Roll back cart to 6.5.2", "", {"status": "success", "version": "6.5.2"}),
+            ("Deploy cart 6.5.3", "", {"status": "failure", "endDate": "2026-03-01T10:02:00Z"}),
+            ("Deploy cart 6.5.2", "", {"status": "success", "endDate": "2026-03-01T10:01:00Z"}),
+            ("Deploy cart 6.5.2", "", {"status": "success", "endDate": "2026-03-01T10:00:00Z"}),
         ],
     ),
     Case(
@@ -279,6 +336,7 @@ CASES = [
             (sync("Running"), "recorded"),
             (sync("Succeeded", "Healthy", finished_at="2026-03-01T10:01:00Z"), "recorded"),
             (sync("Running"), "stale"),
+            (sync("Succeeded", "Degraded", finished_at="2026-03-01T10:01:00Z"), "recorded"),  # days later
             (sync("Nothing"), "unsupported phase"),
         ],
         [

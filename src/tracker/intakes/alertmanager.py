@@ -20,6 +20,7 @@ from tracker.domain.query.tree import one_of
 from tracker.domain.times import micros, shown
 from tracker.intakes import tags
 from tracker.intakes.many import together
+from tracker.intakes.recorder import Delivery
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
@@ -98,7 +99,7 @@ class Alertmanager:
             if attributes is not None:
                 asked = event_pb.CreateEventRequest(title=alert.title, attributes=attributes)
                 self._recorder.mappings().place(asked)
-                await self._recorder.deliver(asked, call, alert.content)
+                await self._recorder.deliver(Delivery(asked, alert.content), call)
 
         await together([each.fingerprint for each in alerts], deliver)
         return json_response({"status": "recorded"})

@@ -9,14 +9,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, of_one_event, time_of
-from tracker.intakes.requests import LONGEST, bounded, optional, part, refused, text
+from tracker.intakes.integrations import Integration, event_request, one_event, time_of
+from tracker.intakes.requests import LONGEST, bounded, json_object, optional, part, refused, text
 from tracker.intakes.signatures import hexadecimal
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
 
 is_signed: Final = hexadecimal(
@@ -29,7 +30,7 @@ _STATUSES: Final = {
     "ReconciliationSucceeded": _Status.success,
     "InstallSucceeded": _Status.success,
     "UpgradeSucceeded": _Status.success,
-    "RollbackSucceeded": _Status.failure,
+    "RollbackSucceeded": _Status.success,
     "ReconciliationFailed": _Status.failure,
     "HealthCheckFailed": _Status.failure,
     "BuildFailed": _Status.failure,
@@ -40,16 +41,33 @@ _STATUSES: Final = {
     "TestFailed": _Status.failure,
     "RollbackFailed": _Status.error,
 }
-"""Of what a message gives as its reason; a release that Helm rolled back is one that failed."""
+"""Of what a message gives as its reason. What is rolled back failed before; the message names what was
+deployed instead: the release before.
+"""
 _KINDS: Final = ("Kustomization", "HelmRelease")
 _PREFIX: Final = re.compile(r"(?:(event)|[a-z]+)\.toolkit\.fluxcd\.io/")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_RELEASE: Final = re.compile(r"\brelease \S{1,300}\.(v\d{1,9}) with chart ")
+"""The release of Helm that a message is about; a failed upgrade has none yet."""
+_INTERNAL: Final = ("revision", "token", "commit_status")
 _SHORT: Final = 8
 
 
 def flux(recorder: Recorder) -> Integration:
     """Return the intake of what Kustomizations and Helm releases report."""
-    return Integration(recorder, "flux", of_one_event(_event), is_signed, optional=True)
+    return Integration(recorder, "flux", received, is_signed, optional=True)
+
+
+def received(body: bytes, _headers: Mapping[str, str]) -> Received:
+    """Return what a message records, or why it records nothing.
+
+    Controllers report the same revision at each reconciliation, and its health ever after.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is malformed.
+    """
+    content = json_object(body)
+    return one_event(_event(content), content, keeps=text(content, "reason") != "TestFailed")
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
@@ -60,7 +78,7 @@ def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
     status = _STATUSES.get(reason)
     if status is None:
         return "unsupported reason"
-    revision = _revision(metadata)
+    revision = _of_controller(metadata, "revision")
     if not revision:
         return "missing revision"
     name, namespace = text(about, "name"), text(about, "namespace")
@@ -77,11 +95,13 @@ def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
     tags.apply(_tags(metadata), attributes)
     attributes.service = attributes.service or name
     cluster = attributes.cluster or attributes.labels.get("cluster", "")
-    attributes.external_id = bounded(f"{cluster}:{kind}/{namespace}/{name}@{revision}".lstrip(":"))
+    deployed = f"{kind}/{namespace}/{name}@{revision}{_action(content, metadata)}"
+    attributes.external_id = bounded(f"{cluster}:{deployed}".lstrip(":"))
     commit = _COMMIT.search(revision[-LONGEST:])
+    is_back = reason.startswith("Rollback")
     return event_request(
         attributes,
-        f"Deploy {attributes.service} {attributes.version}",
+        f"{'Roll back' if is_back else 'Deploy'} {attributes.service} {'to ' * is_back}{attributes.version}",
         text(content, "message"),
         {
             "object": f"{kind}/{namespace}/{name}",
@@ -93,10 +113,22 @@ def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
     )
 
 
-def _revision(metadata: Mapping[str, Any]) -> str:
-    """Return the revision that is deployed, which older versions name after the controller."""
-    names = (each for each in metadata if each.rpartition("/")[2] == "revision")
+def _of_controller(metadata: Mapping[str, Any], key: str) -> str:
+    """Return what a controller says of a deployment, with a key that older versions name after it."""
+    names = (each for each in metadata if each.rpartition("/")[2] == key)
     return next((found for name in names if (found := optional(metadata, name, str))), "")
+
+
+def _action(content: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """Return what tells apart the deployments of one revision: a chart is deployed with other values, too.
+
+    That is the number of the release in Helm, or else the digest of the values.
+    """
+    release = _RELEASE.search(text(content, "message")[:1_000])
+    values = _of_controller(metadata, "token").rpartition(":")[2][:_SHORT]
+    if text(content, "reason").startswith("Rollback"):
+        return f":rollback-{release[1] if release else ''}-{values}".rstrip("-")
+    return f":{release[1]}" if release else f":{values}" * bool(values)
 
 
 def _version(revision: str) -> str:
@@ -110,5 +142,5 @@ def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, value in metadata.items():
         prefix = _PREFIX.match(name)
         own = name[prefix.end() :] if prefix else name
-        if isinstance(value, str) and (prefix is None or prefix[1]) and own != "revision":
+        if isinstance(value, str) and (prefix is None or prefix[1]) and own not in _INTERNAL:
             yield f"{own}:{value}"

@@ -47,13 +47,14 @@ if TYPE_CHECKING:
 class Record(NamedTuple):
     """An event of a message, if it has one, and commits, and the part of the message that they are made of.
 
-    One that `reopens` changes an event that has ended, also to a status that lasts.
+    `reopened_at` and `keeps` are those of its delivery.
     """
 
     request: event_pb.CreateEventRequest | None
     content: object
-    reopens: bool = False
+    reopened_at: int | None = None
     commits: Sequence[Commit] = ()
+    keeps: bool = False
 
 
 Received: TypeAlias = "Sequence[Record] | str"
@@ -165,7 +166,8 @@ async def record(records: Sequence[Record], recorder: Recorder, call: Call, key:
         if each.request is not None:
             mappings.place(each.request)
             own_key = f"{key}{number or ''}" if key else ""
-            deliveries.append(Delivery(each.request, each.content, own_key, each.reopens))
+            given = Delivery(each.request, each.content, own_key, each.reopened_at, each.keeps)
+            deliveries.append(given)
     events = await recorder.deliver_together(deliveries, call)
     recorded = [metadata_of(event).id for event in events if event is not None]
     if not recorded and not commits:
@@ -217,22 +219,26 @@ def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
     return zoned(name, written)
 
 
-def one_event(asked: event_pb.CreateEventRequest | str, content: Mapping[str, Any]) -> Received:
+def one_event(
+    asked: event_pb.CreateEventRequest | str, content: Mapping[str, Any], *, keeps: bool = False
+) -> Received:
     """Return what a message of one event records."""
-    return asked if isinstance(asked, str) else [Record(asked, content)]
+    return asked if isinstance(asked, str) else [Record(asked, content, keeps=keeps)]
 
 
 def of_one_event(
     event: Callable[[Mapping[str, Any]], event_pb.CreateEventRequest | str],
+    *,
+    keeps: bool = False,
 ) -> Receive:
     """Return what reads messages that record one event each: `event` makes it, or says why there is none.
 
-    It raises `TrackerError` INVALID_ARGUMENT for a message that is malformed.
+    It raises `TrackerError` INVALID_ARGUMENT for a message that is malformed. `keeps` is that of its record.
     """
 
     def received(body: bytes, _headers: Mapping[str, str]) -> Received:
         content = json_object(body)
-        return one_event(event(content), content)
+        return one_event(event(content), content, keeps=keeps)
 
     return received
 
@@ -267,5 +273,6 @@ def identity(content: Mapping[str, Any], name: str) -> str:
 
 
 def version_of(ref: str, commit: str) -> str:
-    """Return the version that is deployed: a ref such as `v1.2`, else the beginning of the commit."""
-    return ref if _VERSION.match(ref) else commit[:_SHORT]
+    """Return the version that is deployed: a tag such as `v1.2`, else the beginning of the commit."""
+    tag = ref.removeprefix("refs/tags/")
+    return tag if _VERSION.match(tag) else commit[:_SHORT]

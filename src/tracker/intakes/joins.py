@@ -63,6 +63,12 @@ async def joined(
     return request
 
 
+def has_reported(event: event_pb.Event, own: event_pb.EventAttributes, sender: str) -> bool:
+    """Return whether an event has what a sender reports of it: not, if only others have reported it."""
+    name = f"{sender}_id"
+    return attributes_of(event).labels.get(name) == own.labels.get(name)
+
+
 def _event(events: Sequence[event_pb.Event], own_name: str, own: str, at: int) -> event_pb.Event | None:
     """Return the event that a message belongs to, of those with its key, the latest first, or None."""
     mine = next((each for each in events if attributes_of(each).labels.get(own_name) == own), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.domain.times import micros
 from tracker.intakes.integrations import PONG, Integration, Record, event_request, identity, time_of
 from tracker.intakes.requests import json_object, optional, part, text
 from tracker.intakes.signatures import hexadecimal
@@ -75,9 +76,9 @@ def received(body: bytes, _headers: Mapping[str, str]) -> Received:
             "reopened": "true" if reopened else "",
             "url": text(incident, "html_url"),
         },
-        at,
+        at if kind == "incident.resolved" else None,
     )
-    return [Record(asked, event, reopened)]
+    return [Record(asked, event, micros(at) if reopened and at is not None else None)]
 
 
 def _first(incident: Mapping[str, Any], name: str) -> str:

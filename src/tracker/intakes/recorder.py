@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
 
-from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.events import FINISHED, attributes_of, event_end, metadata_of
 from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import all_of, one_of
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="Message")
 
+_Status = event_pb.Status
 _LASTING: Final = frozenset(
-    {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
+    {_Status.planned, _Status.waiting_approval, _Status.open, _Status.start, _Status.in_progress}
 )
+_ENDED_WELL: Final = (_Status.success, _Status.done)
 _ROUNDED: Final = 1 << 10
 """The farthest that rounding to 53 bits moves a number."""
 
@@ -54,12 +56,18 @@ RECEIPT: ContextVar[Receipt | None] = ContextVar("RECEIPT", default=None)
 
 
 class Delivery(NamedTuple):
-    """An event of a call, with what `Recorder.deliver` takes for it."""
+    """An event of a message, of which `content` is the part that it is made of.
+
+    `key` is the idempotency key of the message, or empty. What was `reopened_at` a moment, in microseconds
+    since the epoch, is recorded though it has ended before. What `keeps` leaves an event that has ended well,
+    or with the same status, as it is.
+    """
 
     request: event_pb.CreateEventRequest
     content: object = None
     key: str = ""
-    reopens: bool = False
+    reopened_at: int | None = None
+    keeps: bool = False
 
 
 class Asks(Protocol):
@@ -123,39 +131,35 @@ class Recorder:
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
 
-    async def deliver(
-        self,
-        request: event_pb.CreateEventRequest,
-        call: Call,
-        content: object = None,
-        key: str = "",
-        *,
-        reopens: bool = False,
-    ) -> event_pb.Event | None:
+    async def deliver(self, given: Delivery, call: Call) -> event_pb.Event | None:
         """Record one of the events of a call; return None if that with its external id has ended.
 
-        `content` is as for `create`.
-
-        Messages may come again, and late: the beginning of what has ended is left out, unless the message
-        `reopens` it, and what has the idempotency key of a message before changes nothing.
+        Messages may come again, and late: the beginning of what has ended is left out, and what has the
+        idempotency key of a message before changes nothing.
 
         Raises:
             TrackerError: As CreateEvent does.
         """
+        request = given.request
         await self._name_service(request)
-        request = self._mapped(request, content)
+        request = self._mapped(request, given.content)
         if source := self.mappings().source_for(self.sender):
             request = await joins.joined(
                 request, self.sender, source, lambda wanted: self.find(wanted, call, 20)
             )
         attributes = attributes_of(event_pb.Event(attributes=request.attributes))
-        if attributes.external_id and attributes.status in _LASTING and not reopens:
+        lasts = attributes.status in _LASTING
+        if attributes.external_id and (lasts or given.keeps):
             external = one_of(BY_NAME["external_id"], (attributes.external_id,))
             found = await self.find((external, one_of(SOURCE, (attributes.source,))), call)
-            if any(attributes_of(each).status in FINISHED for each in found.events):
-                return None
+            for each in found.events:
+                if lasts and _has_ended(each, given.reopened_at):
+                    return None
+                known = joins.has_reported(each, attributes, self.sender)
+                if given.keeps and known and attributes_of(each).status in (*_ENDED_WELL, attributes.status):
+                    return each
         call.observed = True
-        answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, key)
+        answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, given.key)
         return answer.event
 
     async def deliver_all(
@@ -173,7 +177,7 @@ class Recorder:
 
         async def deliver(index: int) -> None:
             try:
-                await self.deliver(requests[index], call, contents[index])
+                await self.deliver(Delivery(requests[index], contents[index]), call)
             except TrackerError as error:
                 if error.reason.http_status != HTTPStatus.BAD_REQUEST:
                     raise
@@ -195,10 +199,7 @@ class Recorder:
         events: list[event_pb.Event | None] = [None] * len(deliveries)
 
         async def deliver(index: int) -> None:
-            each = deliveries[index]
-            events[index] = await self.deliver(
-                each.request, call, each.content, each.key, reopens=each.reopens
-            )
+            events[index] = await self.deliver(deliveries[index], call)
 
         await together([_identity(each.request) for each in deliveries], deliver)
         return events
@@ -319,6 +320,13 @@ class Recorder:
     def server(self, call: Call) -> str:
         """Return the address of this server."""
         return self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"
+
+
+def _has_ended(event: event_pb.Event, reopened_at: int | None) -> bool:
+    """Return whether an event has ended, and was not reopened since."""
+    if attributes_of(event).status not in FINISHED:
+        return False
+    return reopened_at is None or reopened_at < (event_end(event) or reopened_at)
 
 
 def _identity(request: event_pb.CreateEventRequest) -> object:
