@@ -59,7 +59,7 @@ class Served(NamedTuple):
     commands: Sequence[float]
 
 
-def _measured(make: Callable[[], object]) -> tuple[float, float]:
+def measured(make: Callable[[], object]) -> tuple[float, float]:
     """Return the seconds that something took, and those of CPU of the processes that it ran."""
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     make()
@@ -78,7 +78,7 @@ def _ours(folder: Path) -> Installed:
     """Install this tree as `make run` does."""
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S607
     subprocess.run(["tar", "x", "-C", str(folder)], input=archive.stdout, check=True)  # noqa: S607
-    return Installed(folder / ".venv", *_measured(lambda: _run(["make", ".venv/.runtime"], folder)))
+    return Installed(folder / ".venv", *measured(lambda: _run(["make", ".venv/.runtime"], folder)))
 
 
 def _by_pip(folder: Path, what: object) -> Installed:
@@ -88,7 +88,7 @@ def _by_pip(folder: Path, what: object) -> Installed:
         _run([sys.executable, "-m", "venv", environment], folder)
         _run([environment / "bin" / "pip", "install", what], folder)
 
-    return Installed(environment, *_measured(install))
+    return Installed(environment, *measured(install))
 
 
 def _size(folder: Path) -> float:
@@ -132,7 +132,7 @@ def _serve(command: Sequence[object], folder: Path, url: str, asking: Sequence[S
 
 def _cpu_of(command: Sequence[object], folder: Path) -> float:
     _run(command, folder)  # compiles
-    return min(_measured(lambda: _run(command, folder))[1] for _ in range(_COMMANDS))
+    return min(measured(lambda: _run(command, folder))[1] for _ in range(_COMMANDS))
 
 
 def _ours_served(tracker: Path, folder: Path, environ: Mapping[str, str], port: int) -> Served:

@@ -146,6 +146,20 @@ def test_a_command_that_asks_a_server_imports_its_own_messages_and_what_it_print
     assert set(of_calls) == messages
 
 
+def test_a_check_of_another_server_imports_nothing_of_a_server(server: ServerProcess) -> None:
+    modules = imported("doctor", "--server", at(server)["TRACKER_SERVER"])
+    assert modules & SLOW - {"protovalidate"} == {"httpx2", "orjson", "protobuf"}
+    assert not {name for name in modules if name.startswith(("tracker.assembly", "tracker.services"))}
+
+
+def test_a_guardian_imports_what_it_needs_alone() -> None:
+    script = "import sys, tracker.guardian.guard; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "tracker.guardian.protocol" in modules
+    assert not modules & {"dataclasses", "inspect", "pathlib", "subprocess", "typer"}
+
+
 def test_a_command_imports_no_other_command(server: ServerProcess) -> None:
     modules = imported("lock", "list", environ=at(server))
     names = {name for name in modules if name.startswith("tracker.cli.")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import ssl
@@ -126,6 +125,8 @@ def check_issuers(urls: Sequence[str]) -> Iterator[Finding]:
     """Check that the keys of issuers of id tokens can be read."""
     if not urls:
         return
+    import asyncio  # noqa: PLC0415 - slow to import
+
     try:
         from tracker.identity.issuers import Issuer  # noqa: PLC0415 - an extra, which may be missing
     except ModuleNotFoundError:

@@ -19,7 +19,6 @@ from tracker.client.rpcs import (
 from tracker.diagnosis.findings import SOON, days, failed, ok, skipped, warning
 from tracker.diagnosis.network import ask, check_clock, check_ready
 from tracker.diagnosis.records import check_audit, check_tokens, check_webhooks
-from tracker.diagnosis.tls import check_peer
 from tracker.errors import Code
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def check_server(connection: Connection) -> Iterator[Finding]:
     yield check_ready(ready)
     yield check_clock(ready.skew, "the server")
     if https:
+        from tracker.diagnosis.tls import check_peer  # noqa: PLC0415 - slow to import
+
         try:
             yield check_peer(host, port)
         except (OSError, ValueError) as error:

@@ -1,14 +1,14 @@
 """The messages between the process that renews a lease and its guardian: JSON, one a line.
 
-The end of the socket shows each that the other is gone.
+The end of the socket shows each that the other is gone. What a guardian imports, it imports each time that a
+command is run: neither `dataclasses` nor `pathlib`, which take as long as all else that it needs.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import socket
@@ -25,16 +25,14 @@ def lease_clock() -> int:
     return time.clock_gettime_ns(_BOOTTIME)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(NamedTuple):
     """When the command gets SIGTERM, and when SIGKILL: nanoseconds of `lease_clock`."""
 
     term: int
     kill: int
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """To the guardian: run a command, with these variables added to the guardian's.
 
     With `terminal`, the command is in the foreground of the terminal that is standard input.
@@ -46,56 +44,47 @@ class Start:
     terminal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewed(NamedTuple):
     """To the guardian: the lease was renewed."""
 
     deadlines: Deadlines
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """To the guardian: pass a signal on to the command's process group."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Foreground:
+class Foreground(NamedTuple):
     """To the guardian: put the command into the foreground of the terminal, and continue it."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """To the guardian: the lock is lost, end the command now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """From the guardian: it is ready to start a command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """From the guardian: the command runs, in the process group of this id."""
 
     group: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """From the guardian: the command can't be started; `error` is the `errno`."""
 
     error: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(NamedTuple):
     """From the guardian: the command has been stopped by a signal, as by Ctrl-Z."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(NamedTuple):
     """From the guardian: the command and all its descendants have ended.
 
     `status` is the command's as `waitpid` reports it, None where it never ran. `ended` means that the
@@ -111,19 +100,24 @@ class Gone:
 Message: TypeAlias = Start | Renewed | Signal | Foreground | End | Ready | Started | Failed | Stopped | Gone
 
 
-@dataclass(slots=True)
+_KINDS: tuple[type[Message], ...] = (
+    *(Start, Renewed, Signal, Foreground, End),
+    *(Ready, Started, Failed, Stopped, Gone),
+)
+_KINDS_BY_NAME = {kind.__name__: kind for kind in _KINDS}
+_PIECE = 65_536
+
+
 class Channel:
     """One end of the connection."""
 
-    socket: socket.socket
-    _received: bytes = field(default=b"", init=False)
-
-    _KINDS: ClassVar[dict[str, type[Message]]] = {kind.__name__: kind for kind in get_args(Message)}
-    _PIECE: ClassVar[int] = 65_536
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self._received = b""
 
     def send(self, message: Message) -> bool:
         """Send a message; return whether the other side is still there."""
-        line = json.dumps({type(message).__name__: asdict(message)}).encode() + b"\n"
+        line = json.dumps([type(message).__name__, *message]).encode() + b"\n"
         try:
             self.socket.sendall(line)
         except OSError:
@@ -133,16 +127,17 @@ class Channel:
     def receive(self) -> list[Message] | None:
         """Wait for bytes, and return the messages complete by then; None once the other side is gone."""
         try:
-            piece = self.socket.recv(self._PIECE)
+            piece = self.socket.recv(_PIECE)
         except OSError:
             piece = b""
         if not piece:
             return None
         *lines, self._received = (self._received + piece).split(b"\n")
-        return [self._message(line) for line in lines]
+        return [_read(*json.loads(line)) for line in lines]
 
-    def _message(self, line: bytes) -> Message:
-        ((name, fields),) = json.loads(line).items()
-        if "deadlines" in fields:
-            fields["deadlines"] = Deadlines(**fields["deadlines"])
-        return self._KINDS[name](**fields)
+
+def _read(kind: str, *fields: Any) -> Message:  # noqa: ANN401  # of whatever types its fields have
+    message = _KINDS_BY_NAME[kind](*fields)
+    if isinstance(message, Start | Renewed):
+        message = message._replace(deadlines=Deadlines(*message.deadlines))
+    return message

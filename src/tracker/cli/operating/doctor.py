@@ -58,14 +58,16 @@ def doctor(  # noqa: PLR0913  # one for each option
 
     Example: tracker doctor --backups /var/backups/tracker
     """
-    from tracker.diagnosis.machine import Backups
+    if server:
+        findings = _of_server(server, token_file)
+    else:
+        from tracker.diagnosis.machine import Backups
 
-    places = Backups(backups) if backup_age is None else Backups(backups, backup_age)
+        places = Backups(backups) if backup_age is None else Backups(backups, backup_age)
+        findings = of_machine(configuration, places, whole=whole)
     found: list[Finding] = []
     show = _printer() if output is Output.TEXT else None
-    for finding in (
-        _of_server(server, token_file) if server else of_machine(configuration, places, whole=whole)
-    ):
+    for finding in findings:
         found.append(finding)
         if show is not None:
             show(finding)
