@@ -3,7 +3,7 @@ import copy
 import pytest
 from protobuf.wkt import Duration
 
-from tracker.domain.events import FINISHED
+from tracker.domain.events import FINISHED, event_end
 from tracker.domain.lifecycle import merged_event, new_event, updated_event, with_elapsed
 from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
@@ -163,6 +163,14 @@ def test_an_event_that_is_run_again_has_no_end_until_it_ends_again() -> None:
     later.status = Status.planned
     with pytest.raises(TrackerError, match=r"attributes\.end_date"):
         merged_event(event, event_pb.CreateEventRequest(attributes=later), NOW + 2 * MINUTE, None)
+
+
+@pytest.mark.parametrize("status", [Status.open, Status.in_progress])
+def test_an_event_that_is_opened_again_has_no_end_in_the_past(status: Status) -> None:
+    event = created(attributes(Status.close, start=NOW, end=NOW + MINUTE))
+    request = event_pb.CreateEventRequest(attributes=attributes(status))
+    for now, left in ((NOW, NOW + MINUTE), (NOW + 2 * MINUTE, None)):  # it is planned to end, or has ended
+        assert event_end(merged_event(event, request, now, None)) == left
 
 
 def test_the_stored_event_is_never_changed_in_place() -> None:

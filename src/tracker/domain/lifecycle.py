@@ -35,6 +35,9 @@ OUR_NUMBERS = 100
 MAX_LABELS = 64
 """Labels of an event; the proto says the same of a request."""
 
+_LASTING = RUNNING | {event_pb.Status.open}
+"""Statuses of what goes on."""
+
 _OURS = tuple(
     field
     for field in event_pb.EventAttributes.desc().fields
@@ -182,7 +185,7 @@ def updated_event(
         given = request.attributes
         if request.merge:
             given = _merged(attributes_of(before), given)
-            if _begins_again(before, given) and request.attributes.end_date is None and _inverted(given):
+            if request.attributes.end_date is None and _goes_on(before, given, now):
                 given.end_date = None
         event.attributes = _normalised(_over(before, given))
         if event.attributes.related_id == event.metadata.id:
@@ -297,9 +300,12 @@ def _until(event: event_pb.Event, end: int | None) -> Duration | None:
     return duration(max(0, end - start))
 
 
-def _begins_again(before: event_pb.Event, attributes: event_pb.EventAttributes) -> bool:
-    """Return whether an event that was over is under way again, as when a pipeline runs again."""
-    return attributes.status in RUNNING and attributes_of(before).status in FINISHED
+def _goes_on(before: event_pb.Event, attributes: event_pb.EventAttributes, now: int) -> bool:
+    """Return whether an event that was over goes on, as when a pipeline runs again, though its end is past."""
+    if attributes.status not in _LASTING or attributes_of(before).status not in FINISHED:
+        return False
+    end = attributes.end_date
+    return end is not None and (micros(end) <= now or _inverted(attributes) is not None)
 
 
 def _dates(event: event_pb.Event) -> tuple[Timestamp | None, Timestamp | None]:
