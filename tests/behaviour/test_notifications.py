@@ -388,8 +388,10 @@ async def test_an_event_is_one_annotation_of_grafana_that_goes_on_with_it(
     unconfirmed = {"text": "x", "tags": [f"tracker:{lost}", "service:shop"]}
     number = (await http.post("/api/annotations", json=unconfirmed)).json()["id"]
     await client.call("WebhookService/UpdateWebhook", update)
-    await changed(client, lost, status="failure")
-    assert (await annotated(lost, "status:failure"))["id"] == number
+    await changed(client, lost, status="failure")  # without an end date: it ends now
+    found = await annotated(lost, "status:failure")
+    assert found["id"] == number
+    assert found["timeEnd"] > found["time"]
     await http.delete(f"/api/v1alpha1/event/{lost}")
     async with asyncio.timeout(PATIENCE):
         while await annotations(lost):  # noqa: ASYNC110 - as above

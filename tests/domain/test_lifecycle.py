@@ -166,7 +166,7 @@ def test_an_event_that_is_run_again_has_no_end_until_it_ends_again() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.open, Status.in_progress])
-def test_an_event_that_is_opened_again_has_no_end_in_the_past(status: Status) -> None:
+def test_an_event_that_is_opened_again_has_no_end_in_the_past(status: event_pb.Status) -> None:
     event = created(attributes(Status.close, start=NOW, end=NOW + MINUTE))
     request = event_pb.CreateEventRequest(attributes=attributes(status))
     for now, left in ((NOW, NOW + MINUTE), (NOW + 2 * MINUTE, None)):  # it is planned to end, or has ended

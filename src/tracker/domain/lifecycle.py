@@ -301,7 +301,7 @@ def _until(event: event_pb.Event, end: int | None) -> Duration | None:
 
 
 def _goes_on(before: event_pb.Event, attributes: event_pb.EventAttributes, now: int) -> bool:
-    """Return whether an event that was over goes on, as when a pipeline runs again, though its end is past."""
+    """Return whether an event that was over goes on, as when a pipeline runs again, but its end is past."""
     if attributes.status not in _LASTING or attributes_of(before).status not in FINISHED:
         return False
     end = attributes.end_date

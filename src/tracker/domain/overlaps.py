@@ -8,7 +8,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.domain.events import RUNNING, attributes_of, event_end, event_time, metadata_of
+from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_end, event_time, metadata_of
 from tracker.domain.times import duration_micros
 
 if TYPE_CHECKING:
@@ -62,6 +62,14 @@ def timed_event(event: event_pb.Event, now: int, ended: int | None = None) -> Ti
         start, event_end(event), lasted, attributes_of(event).status, now if ended is None else ended
     )
     return TimedEvent(event, start, end, is_under_way(event) and ended is None)
+
+
+def ended_at(event: event_pb.Event) -> int | None:
+    """Return when an event was over: its end date, or when its status became final; None without both."""
+    elapsed, end = metadata_of(event).elapsed, event_end(event)
+    if end is not None or elapsed is None or attributes_of(event).status not in FINISHED:
+        return end
+    return event_time(event) + duration_micros(elapsed)
 
 
 def end_of(start: int, end: int | None, elapsed: int | None, status: event_pb.Status, now: int) -> int:

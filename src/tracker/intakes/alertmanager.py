@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.api.http_exchange import json_response
 from tracker.api.routes import HttpRoute
-from tracker.domain.events import FINISHED, attributes_of, event_end, event_time
+from tracker.domain.events import FINISHED, attributes_of, event_time
+from tracker.domain.overlaps import ended_at
 from tracker.domain.query.fields import SOURCE, label
 from tracker.domain.query.tree import one_of
 from tracker.domain.times import micros, shown
@@ -134,7 +135,7 @@ def _includes(ended: event_pb.Event, incident: event_pb.EventAttributes) -> bool
     """Return whether an incident that has ended is the one that a message resolves."""
     if attributes_of(ended).external_id == incident.external_id or incident.start_date is None:
         return True
-    end = event_end(ended)
+    end = ended_at(ended)
     return end is not None and event_time(ended) <= micros(incident.start_date) <= end
 
 

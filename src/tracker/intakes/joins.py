@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.events import FINISHED, attributes_of, event_end
+from tracker.domain.events import FINISHED, attributes_of
+from tracker.domain.overlaps import ended_at
 from tracker.domain.query.fields import SOURCE, label
 from tracker.domain.query.tree import one_of
 from tracker.intakes import tags
@@ -77,6 +78,6 @@ def _event(events: Sequence[event_pb.Event], own_name: str, own: str, at: int) -
     latest = events[0]
     if attributes_of(latest).labels.get(own_name):
         return None
-    end = event_end(latest)
+    end = ended_at(latest)
     is_over = attributes_of(latest).status in FINISHED and end is not None and at - end > _APART
     return None if is_over else latest

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
 
-from tracker.domain.events import FINISHED, attributes_of, event_end, metadata_of
+from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.overlaps import ended_at
 from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import all_of, one_of
@@ -326,7 +327,7 @@ def _has_ended(event: event_pb.Event, reopened_at: int | None) -> bool:
     """Return whether an event has ended, and was not reopened since."""
     if attributes_of(event).status not in FINISHED:
         return False
-    return reopened_at is None or reopened_at < (event_end(event) or reopened_at)
+    return reopened_at is None or reopened_at < (ended_at(event) or reopened_at)
 
 
 def _identity(request: event_pb.CreateEventRequest) -> object:

@@ -6,8 +6,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.events import FINISHED, attributes_of, event_end, event_id, event_time, metadata_of
-from tracker.domain.times import duration_micros
+from tracker.domain.events import FINISHED, attributes_of, event_id, event_time, metadata_of
+from tracker.domain.overlaps import ended_at
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -132,22 +132,19 @@ class Told(NamedTuple):
 def told_by(event: event_pb.Event, place: Place) -> Told:
     """Return what an event tells of an incident."""
     attributes, metadata = attributes_of(event), metadata_of(event)
-    ended, finished = event_end(event), attributes.status in FINISHED
-    if ended is None and finished and metadata.elapsed is not None:
-        ended = event_time(event) + duration_micros(metadata.elapsed)
     related = (attributes.related_id,) if attributes.related_id else ()
     incident = Incident(
         event_id(event),
         place,
         event_time(event),
-        ended,
+        ended_at(event),
         event.title,
         tuple(metadata.caused_by) or related,
         tuple(metadata.not_caused_by),
         (*metadata.rolled_back_by, *metadata.remediated_by),
         tuple(_ROOT_CAUSE.findall(f"{event.title}\n{attributes.message}")),
     )
-    return Told(incident, attributes.related_id, event_time(event) if finished else None)
+    return Told(incident, attributes.related_id, event_time(event) if attributes.status in FINISHED else None)
 
 
 def incidents_of(told: Sequence[Told]) -> Sequence[Incident]:
@@ -166,7 +163,7 @@ def incidents_of(told: Sequence[Told]) -> Sequence[Incident]:
 def merge_of(event: event_pb.Event, place: Place) -> Merge | None:
     """Return the merged pull request that an event tells of; None for any other event."""
     attributes = attributes_of(event)
-    ended, commit = event_end(event), attributes.labels.get(COMMIT, "")
+    ended, commit = ended_at(event), attributes.labels.get(COMMIT, "")
     if not attributes.external_id.startswith(MERGE) or ended is None or not commit:
         return None
     return Merge(event_id(event), place, commit, event_time(event), ended, event.title)

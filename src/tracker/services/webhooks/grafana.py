@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.domain.events import event_end, event_id, event_time
+from tracker.domain.events import event_id, event_time
+from tracker.domain.overlaps import ended_at
 from tracker.services.webhooks.channels import Sent, failure
 from tracker.services.webhooks.notices import cut, notice_of
 
@@ -74,7 +75,7 @@ class Grafana:
 
 def _annotation(notice: Notice, template: str) -> dict[str, Any]:
     event = notice.event
-    begin, end = event_time(event), event_end(event)
+    begin, end = event_time(event), ended_at(event)
     tags = [f"{name}:{notice.facts[name]}" for name in _TAGGED if name in notice.facts]
     parts = [notice.text(template), "" if template else notice.message, notice.url]
     return {
