@@ -20,7 +20,7 @@ from tests.cli.commands import CLEAN, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
 from tests.server_process import ServerProcess
 
-from tracker.cli.exits import CommandError
+from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.server import require_access_control
 from tracker.config.settings import Settings
 
@@ -245,6 +245,14 @@ def test_top_says_where_metrics_may_be_instead(running: ServerProcess) -> None:
     assert "--metrics" in ended.stderr
     ended = tracker("top", "--once", "--metrics", of(running)["TRACKER_SERVER"], environ=of(running))
     assert "--metrics" in ended.stderr
+
+
+@pytest.mark.parametrize("text", ["localhost:8081", "http://[::1", "http://ann:secret@localhost"])
+@pytest.mark.parametrize("command", ["top --metrics", "top --server", "doctor --server"])
+def test_what_is_no_address_is_a_wrong_option(command: str, text: str) -> None:
+    ended = tracker(*command.split(), text)
+    assert (ended.returncode, "expected an address such as" in ended.stderr) == (USAGE, True), ended.stderr
+    assert "secret" not in ended.stderr
 
 
 def bundle(environ: Mapping[str, str], folder: Path, *arguments: str) -> dict[str, str]:

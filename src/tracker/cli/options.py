@@ -14,7 +14,6 @@ from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -23,6 +22,7 @@ from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.helped import HelpedGroup, Options, made
 from tracker.cli.printing import Output, console
+from tracker.client.address import server_address
 
 if TYPE_CHECKING:
     from protobuf import DescEnum
@@ -131,13 +131,15 @@ def _server(context: typer.Context, text: str) -> str:
     source = context.get_parameter_source("server")
     if source is None or source.name != "COMMANDLINE":
         text = context.find_root().params.get("server") or text
+    return address(text)
+
+
+def address(text: str) -> str:
+    """Return the address of a server as it was written, if it is one."""
     try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
+        server_address(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     return text
 
 

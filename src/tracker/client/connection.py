@@ -9,12 +9,12 @@ import time
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 import httpx2
 from protobuf import message_from_json_value
 
 from tracker import __version__
+from tracker.client.address import server_address
 from tracker.client.failures import ApiError, error_of
 from tracker.client.rpcs import WATCH_EVENTS
 from tracker.client.transport import is_loopback, tls, trace_headers
@@ -80,14 +80,8 @@ class Connection:
             ValueError: The address is not an HTTP address, or has a password in it.
             ApiError: `TRACKER_CLIENT_CERT` can't be used.
         """
-        parts = urlsplit(server)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"expected an address such as http://localhost:8080, got {server!r}")
-        if parts.username is not None:
-            raise ValueError(
-                "expected an address such as http://localhost:8080, without a name and a password"
-            )
-        here = is_loopback(parts.hostname)
+        parts = server_address(server)
+        here = is_loopback(parts.hostname or "")
         self._token = token
         self._exposes = parts.scheme == "http" and not (here or plain_http)
         self.server = server.rstrip("/")

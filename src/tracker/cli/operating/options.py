@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from tracker.cli.helped import Options
+from tracker.cli.options import address
 from tracker.cli.server import configuration_of, settings_options
 from tracker.config import ConfigurationError
 
@@ -32,10 +32,7 @@ def lenient_settings() -> Options:
 def _url(context: typer.Context, text: str) -> str:
     """Return the server given to the command, else the one given before it; `` for this machine's."""
     text = text or context.find_root().params.get("server") or ""
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
-    return text
+    return address(text) if text else ""
 
 
 OtherServer = Annotated[

@@ -14,7 +14,7 @@ import typer
 
 from tracker.cli.calls import Api
 from tracker.cli.exits import UNREACHABLE, USAGE, CommandError
-from tracker.cli.options import api_options
+from tracker.cli.options import address, api_options
 from tracker.cli.printing import Output, echo, print_document, print_json, terminal_width
 from tracker.cli.tables import Column, line_printer, print_rows
 from tracker.cli.time_options import duration_option
@@ -55,14 +55,15 @@ class _View(NamedTuple):
 def top(
     *,
     metrics: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--metrics",
             envvar="TRACKER_METRICS",
             metavar="URL",
+            parser=address,
             help="URL of the port of metrics.  [default: port 8081 of the server]",
         ),
-    ] = "",
+    ] = None,
     interval: Annotated[
         timedelta | None, duration_option("Time between two looks at the server.  [default: 2s]")
     ] = None,
@@ -82,7 +83,7 @@ def top(
 
     Example: tracker top --once
     """
-    pause = interval or timedelta(seconds=2)
+    pause = timedelta(seconds=2) if interval is None else interval
     if pause < _SHORTEST:
         raise CommandError("--interval: expected at least 200ms", USAGE)
     views = _views(api, metrics or _metrics_of(api.server), pause.total_seconds())
