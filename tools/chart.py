@@ -38,6 +38,10 @@ ALL: Mapping[str, Any] = {
         "enabled": True,
         "metrics": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
     },
+    "extraVolumes": [{"name": "files", "configMap": {"name": "tracker-files"}}],
+    "extraVolumeMounts": [{"name": "files", "mountPath": "/files", "readOnly": True}],
+    "initContainers": [{"name": "restore", "image": "litestream/litestream"}],
+    "extraContainers": [{"name": "replicate", "image": "litestream/litestream"}],
     "podAnnotations": {"a": "b"},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "dedicated", "operator": "Exists"}],
@@ -47,7 +51,21 @@ REFUSED: Mapping[str, Mapping[str, Any]] = {
     "a name that is none": {"replicas": 2},
     "a setting that the chart makes": {"settings": {"MONGO_URI": "mongodb://host/db"}},
     "routes without a gateway": {"gateway": {"enabled": True}},
+    "a duration that is no number": {"settings": {"SHUTDOWN_GRACE": "2m"}},
 }
+TLS: Mapping[str, Any] = {"tls": {"existingSecret": "tracker-tls"}}
+GIVES: tuple[tuple[Mapping[str, Any], str], ...] = (
+    ({"settings": {"CHANGES_KEPT": 20_000_000.0}}, 'value: "20000000"'),
+    ({"settings": {"WHY_THRESHOLD": 0.25}}, 'value: "0.25"'),
+    ({"settings": {"SHUTDOWN_GRACE": 60}}, "terminationGracePeriodSeconds: 100"),
+    (
+        {**TLS, "mongodb": {"enabled": True}},
+        "fsGroup: 10001",
+    ),  # else the key of the certificate can't be read
+    ({**TLS, "serviceMonitor": {"enabled": True}}, "scheme: https"),
+    ({**TLS, "settings": {"TLS_CLIENT_CA": "/files/ca.pem"}}, "path: /readyz\n              port: metrics"),
+)
+"""Parts of what values give, that schemas of Kubernetes can't tell."""
 _OF_OTHERS = {"ServiceMonitor", "HTTPRoute", "GRPCRoute"}
 """Kinds that are no part of Kubernetes, and have no schema here."""
 
@@ -98,6 +116,9 @@ def main() -> None:
         except helm.HelmError:
             continue
         raise SystemExit(f"{CHART} takes {what}")
+    for values, part in GIVES:
+        if part not in "\n".join(rendered(values)):
+            raise SystemExit(f"{CHART} does not give {part!r} for {values}")
     for name, values in PLAIN.items():
         file = CHART.parents[1] / name
         text = plain(values)

@@ -139,8 +139,6 @@ def test_servers_on_mongodb_are_like_the_one_with_a_disk_of_its_own(
     own, other = dict(deployment["template"]["spec"]), dict(stateful_set["template"]["spec"])
     (its,), (others) = own.pop("containers"), other.pop("containers")[0]
     del own["topologySpreadConstraints"]
-    for name in ("fsGroup", "fsGroupChangePolicy"):
-        del other["securityContext"][name]
     assert own == other
     readiness = its.pop("readinessProbe")
     assert readiness.items() >= {**others.pop("readinessProbe"), "timeoutSeconds": 5}.items()

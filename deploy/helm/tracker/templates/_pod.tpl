@@ -20,10 +20,8 @@ spec:
     runAsNonRoot: true
     runAsUser: 10001
     runAsGroup: 10001
-    {{- if not .Values.mongodb.enabled }}
     fsGroup: 10001
     fsGroupChangePolicy: OnRootMismatch
-    {{- end }}
     seccompProfile:
       type: RuntimeDefault
   {{- if .Values.mongodb.enabled }}
@@ -35,6 +33,10 @@ spec:
         matchLabels:
           {{- include "tracker.selector" . | nindent 10 }}
   {{- end }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: tracker
       image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
@@ -43,7 +45,8 @@ spec:
       env:
         {{- range $name, $value := .Values.settings }}
         - name: {{ $name }}
-          value: {{ $value | quote }}
+          {{- /* Numbers of a file of values are floats, and large ones would be written like 1e+06. */}}
+          value: {{ if and (kindIs "float64" $value) (eq $value (floor $value)) }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
         {{- end }}
         - name: ALLOWED_HOSTS
           value: {{ include "tracker.hosts" . | quote }}
@@ -87,10 +90,12 @@ spec:
         {{- end }}
         periodSeconds: 1
         failureThreshold: 120
+      {{- /* Only the port of metrics lets in whoever has no certificate. */}}
+      {{- $probed := empty .Values.settings.TLS_CLIENT_CA | ternary "http" "metrics" }}
       readinessProbe:
         httpGet:
           path: /readyz
-          port: http
+          port: {{ $probed }}
           scheme: {{ empty .Values.tls.existingSecret | ternary "HTTP" "HTTPS" }}
         periodSeconds: 5
         # With MongoDB, longer than a server waits for a primary of the database.
@@ -99,7 +104,7 @@ spec:
       livenessProbe:
         httpGet:
           path: /livez
-          port: http
+          port: {{ $probed }}
           scheme: {{ empty .Values.tls.existingSecret | ternary "HTTP" "HTTPS" }}
         periodSeconds: 10
         timeoutSeconds: 5
@@ -111,7 +116,7 @@ spec:
         readOnlyRootFilesystem: true
         capabilities:
           drop: [ALL]
-      {{- if or (not .Values.mongodb.enabled) .Values.tls.existingSecret }}
+      {{- if or (not .Values.mongodb.enabled) .Values.tls.existingSecret .Values.extraVolumeMounts }}
       volumeMounts:
         {{- if not .Values.mongodb.enabled }}
         - name: data
@@ -122,9 +127,15 @@ spec:
           mountPath: /tls
           readOnly: true
         {{- end }}
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- $claim := and (not .Values.mongodb.enabled) .Values.persistence.existingClaim }}
-  {{- if or $claim .Values.tls.existingSecret }}
+  {{- if or $claim .Values.tls.existingSecret .Values.extraVolumes }}
   volumes:
     {{- if $claim }}
     - name: data
@@ -136,6 +147,9 @@ spec:
       secret:
         secretName: {{ . }}
         defaultMode: 0440
+    {{- end }}
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- end }}
   {{- with .Values.nodeSelector }}
