@@ -86,6 +86,12 @@ async def test_an_error_stands_beside_the_field_and_what_was_entered_stays(http:
     assert wrong.one("input", id="comment-who").attributes["value"] == "ana"
     assert wrong.one("input", id="finish-who").attributes["value"] == ""
     assert wrong.one("div", id="problem").one("a").attributes["href"] == "#comment-comment"
+    form = await page(http, "/record")
+    unlike = await send(http, form, "record", 400, title="x", start_date="never")
+    named = {each.text for each in unlike.one("div", id="problem").all("a")}
+    labels = {each.text for each in unlike.one("main").all("label")}
+    assert named == {"Begins"}
+    assert named <= labels
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class Form:
     """What a reader sent, and what is wrong with it: by field, and in `others` what no field has.
 
     A page may have several; `action` says which. `digest` is that of all that was sent, by which a form that
-    is sent twice has no further effect.
+    is sent twice has no further effect. `labels` are those of the fields that a template has shown until now.
     """
 
     action: str
@@ -51,6 +51,7 @@ class Form:
     error: TrackerError | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
     def text(self, name: str, otherwise: str = "") -> str:
         """Return what was entered into a field, or what it begins with where nothing was sent."""
@@ -63,6 +64,11 @@ class Form:
     def id_of(self, name: str) -> str:
         """Return the id of a field, which no other form of the page has."""
         return f"{self.action}-{name}"
+
+    def labelled(self, name: str, label: str) -> str:
+        """Return the label of a field, and keep it for what is said of the field elsewhere."""
+        self.labels[name] = label
+        return label
 
     def failed(self, error: TrackerError) -> Self:
         """Return the form with what an error says, beside the fields that it names."""

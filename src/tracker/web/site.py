@@ -204,6 +204,10 @@ class Site:
         ignored = visit.unknown if view.status == HTTPStatus.OK else ""
         frame = {"visit": visit, "times": visit.times, "path": path, "ignored": ignored}
         body = template.render(view.values, **frame).encode()
+        if (
+            visit.form.problems
+        ):  # what is said of fields stands above them, where their labels are not known yet
+            body = template.render(view.values, **frame).encode()
         headers = [*_HEADERS, _UNKEPT if visit.call.verb == "POST" else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):
             headers.append(notice_cookie(""))
