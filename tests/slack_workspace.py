@@ -94,15 +94,20 @@ def require_valid(content: Mapping[str, Any]) -> None:
         match block["type"]:
             case "section":
                 fits = 0 < len(block["text"]["text"]) <= 3_000
-            case "context":
-                fits = all(0 < len(each["text"]) <= 3_000 for each in block["elements"][:10])
-                fits = fits and len(block["elements"]) <= 10
+            case "rich_text":
+                fits = all(map(_rich_text_fits, block["elements"]))
             case "actions":
                 fits = len(block["elements"]) <= 25 and all(map(_button_fits, block["elements"]))
             case _:
                 fits = False
         if not fits:
             raise _Refused("invalid_blocks_format")
+
+
+def _rich_text_fits(section: Mapping[str, Any]) -> bool:
+    named = {"text": "text", "link": "url", "emoji": "name"}
+    elements = section["elements"]
+    return section["type"] == "rich_text_section" and all(each[named[each["type"]]] for each in elements)
 
 
 def _button_fits(button: Mapping[str, Any]) -> bool:

@@ -92,11 +92,17 @@ async def test_slack_has_a_thread_for_each_deployment(
     client: RestClient, receiver: Receiver, slack: SlackWorkspace
 ) -> None:
     await bot(client, receiver)
-    event = await recorded(client, "Deploy <shop> & *more*", environment="production", message="<!channel>")
+    event = await recorded(
+        client, "Deploy <shop> & *more*", environment="production", message="<!channel>", service="sh*p"
+    )
     await until(lambda: slack.messages)
     (parent,) = slack.threads
     assert parent.actions == {"tracker_approve": event, "tracker_reject": event}
-    assert f"https://tracker.example/events/{event}|" in parent.shown
+    heading, _, facts = parent.content["blocks"][:3]
+    (link,) = [each for each in heading["elements"][0]["elements"] if each["type"] == "link"]
+    assert (link["url"], link["style"]) == (f"https://tracker.example/events/{event}", {"bold": True})
+    assert link["text"] == "planned: Deploy <shop> & *more*"  # as it is: no markup is read in rich text
+    assert "".join(each["text"] for each in facts["elements"][0]["elements"]).startswith("service sh*p · ")
     assert "&lt;!channel&gt;" in parent.shown
     await changed(client, event, status="start")
     await changed(client, event, status="failure")

@@ -2,6 +2,9 @@
 
 A bot has a thread for each deployment: its first message is updated, and what happens is told below it. An
 incoming webhook can't do that: each of its messages stands alone.
+
+What has markup of ours is rich text, where all text is literal: that of Slack (mrkdwn) can't escape `*_~` and
+backquotes.
 """
 
 from __future__ import annotations
@@ -30,9 +33,8 @@ RELEASE: Final = "tracker_release"
 
 SECTION: Final = 3_000
 """Characters of a text in a block."""
-_CONTEXT: Final = 2_000
 _FALLBACK: Final = 3_000
-_SIGNS: Final = {"failure": ":red_circle:", "success": ":large_green_circle:", "info": ":large_blue_circle:"}
+_SIGNS: Final = {"failure": "red_circle", "success": "large_green_circle", "info": "large_blue_circle"}
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LOST: Final = frozenset({"thread_not_found", "message_not_found"})
 
@@ -99,18 +101,20 @@ class Slack:
     def _whole(self, notices: Sequence[Notice], template: str, *, buttons: bool) -> dict[str, Any]:
         if len(notices) > 1:
             heading = summary_heading(notices)
-            listed = fitting_lines((escaped(each.line(template, self._zone)) for each in notices), SECTION)
-            return _message(heading, [_section(f"*{heading}*"), _section(listed)])
+            listed = fitting_lines((each.line(template, self._zone) for each in notices), SECTION)
+            return _message(heading, [_section(f"*{heading}*"), _rich(_text(listed))])
         (notice,) = notices
         told = cut(notice.text(template), 1_000)
-        linked = f"<{notice.url}|{_link_text(told)}>" if notice.url else escaped(told)
-        blocks = [_section(f"{_SIGNS[notice.mood]} *{linked}*")]
+        title = _text(told, bold=True) | ({"type": "link", "url": notice.url} if notice.url else {})
+        blocks = [_rich({"type": "emoji", "name": _SIGNS[notice.mood]}, _text(" "), title)]
         if notice.message and not template:
             blocks.append(_section(escaped(notice.message)))
-        facts = [f"{name} *{escaped(value)}*" for name, value in notice.facts.items() if name != "status"]
+        facts: list[dict[str, Any]] = []
+        for name, value in notice.facts.items():
+            if name != "status":
+                facts += [_text(f" · {name} " if facts else f"{name} "), _text(value, bold=True)]
         if facts:
-            text = cut(" · ".join(facts), _CONTEXT)
-            blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": text}]})
+            blocks.append(_rich(*facts))
         if buttons and self._with_buttons and (shown := _buttons(notice.event)):
             blocks.append({"type": "actions", "elements": shown})
         return _message(told, blocks)
@@ -124,11 +128,19 @@ def _message(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
 def _reply(notice: Notice, template: str) -> dict[str, Any]:
     news = notice.text(template) if template else "\n".join(notice.news) or notice.heading
     told = cut(escaped(news), SECTION)
-    return _message(cut(news, SECTION), [_section(f"{_SIGNS[notice.mood]} {cut(told, SECTION - 40)}")])
+    return _message(cut(news, SECTION), [_section(f":{_SIGNS[notice.mood]}: {cut(told, SECTION - 40)}")])
 
 
 def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
+
+
+def _rich(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [*elements]}]}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
+    return {"type": "text", "text": text, **({"style": {"bold": True}} if bold else {})}
 
 
 def _buttons(event: event_pb.Event) -> list[dict[str, Any]]:
@@ -157,7 +169,3 @@ def _button(label: str, action: str, event: event_pb.Event, style: str) -> dict[
 def escaped(text: str) -> str:
     """Return a text without meaning for Slack: no links, nobody notified."""
     return text.translate(_ESCAPED)
-
-
-def _link_text(text: str) -> str:
-    return escaped(text).replace("|", "¦").replace("\n", " ")
