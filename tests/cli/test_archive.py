@@ -170,7 +170,7 @@ def test_an_export_that_was_killed_goes_on_and_writes_the_same_bytes(
         capture_output=True,
         text=True,
     )
-    assert resumed.stdout.startswith(f"2,000 events are in {file}, {before:,} of them before, ")
+    assert resumed.stdout.startswith(f"{file} has 2,000 events, {before:,} of them before, ")
     assert file.read_bytes() == whole.read_bytes()
     assert not note.exists()
 

@@ -80,6 +80,6 @@ def test_a_personal_value_is_erased(server: ServerProcess) -> None:
     recorded(server, person)
     assert tracker("audit", "erase", person, environ=at(server)).returncode == 64
     erased = tracker("audit", "erase", "-", "--yes", environ=at(server), text=f"{person}\n")
-    assert erased.stdout == "erased from 1 entries\n"
+    assert erased.stdout == "erased from 1 entry\n"
     assert "no entries" in tracker("audit", "list", "--mentions", person, environ=at(server)).stderr
     assert tracker("audit", "verify", environ=at(server)).returncode == 0

@@ -254,7 +254,7 @@ def test_a_copy_of_a_running_server_can_be_put_back(tmp_path: Path) -> None:
         create_event(server)
         done = tracker("backup", str(copy), environ=where)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"{copy}: 1 events, ")
+        assert done.stdout.startswith(f"{copy}: 1 event, ")
         assert done.stderr == ""
         again = tracker("backup", str(copy), environ=where)
         assert again.returncode == 1
@@ -270,7 +270,7 @@ def test_a_copy_of_a_running_server_can_be_put_back(tmp_path: Path) -> None:
     done = tracker("restore", str(copy), "--force", environ=where)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
-    assert first.startswith(f"{database}: 1 events, ")
+    assert first.startswith(f"{database}: 1 event, ")
     assert second.startswith(f"what was there is now {database}.before-restore-")
 
 

@@ -233,7 +233,7 @@ def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:
     lines = {line.split()[0]: line for line in tried.stdout.splitlines()}
     assert "priority; label severity" in lines["severity"]
     assert "nothing: it is left out" in lines["attributes"]
-    assert "2 records, 1 events: 1 incident, 1 refused" in tried.stdout
+    assert "2 records, 1 event: 1 incident, 1 refused" in tried.stdout
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_policy_is_made_tried_and_run(server: ServerProcess) -> None:
     refused = tracker("retention", "run", "old", environ=at(server))
     assert "--yes" in refused.stderr
     done = tracker("retention", "run", "old", "--yes", environ=at(server))
-    assert done.stdout == "1 events deleted\n"
+    assert done.stdout == "1 event deleted\n"
     erased = tracker("erase", "ann", "--yes", environ=at(server))
     assert "held by the legal hold case-7" in erased.stderr
     assert tracker("hold", "release", "case-7", "--yes", environ=at(server)).returncode == 0

@@ -18,6 +18,7 @@ from tracker.cli.printing import echo, shown_progress
 from tracker.cli.server import settings_options
 from tracker.cli.time_options import moment_option
 from tracker.config import Configuration
+from tracker.number_text import number_of
 from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def backup(
             )
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
-    echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
+    echo(f"{file}: {number_of(copied.events, 'event')}, {number_of(copied.bytes, 'byte')}")
 
 
 def compact(
@@ -133,7 +134,7 @@ def restore(
         restored = copies.restore(file, target, force=force)
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
-    echo(f"{target}: {restored.events} events, {restored.bytes} bytes")
+    echo(f"{target}: {number_of(restored.events, 'event')}, {number_of(restored.bytes, 'byte')}")
     if restored.kept is not None:
         echo(f"what was there is now {restored.kept}")
 
@@ -169,7 +170,7 @@ def migrate(
     for kind, summary in summaries.items():
         echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
     records = sum(summary.records for summary in summaries.values())
-    echo(f"{records:,} records in {seconds:.1f} s, {records / seconds:,.0f} a second")
+    echo(f"{number_of(records, 'record')} in {seconds:.1f} s, {records / seconds:,.0f} a second")
 
 
 def demo(
@@ -215,7 +216,7 @@ def demo(
             )
         )
     seconds = time.monotonic() - began
-    echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
+    echo(f"{contents.name} has {number_of(events, 'event')} now, {events / seconds:,.0f} a second")
 
 
 def _first(seed: int, current: Sequence[event_pb.Event]) -> Mapping[Kind, Sequence[StoredRecord]]:

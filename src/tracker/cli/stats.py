@@ -13,6 +13,7 @@ from tracker.cli.local_time import local_zone
 from tracker.cli.options import api_options, number_option
 from tracker.cli.printing import Output, echo, print_csv
 from tracker.cli.tables import Column, print_rows
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
 
 def print_counts(total: int, tables: Sequence[_Table]) -> None:
     """Print a number of events, and tables of counts with a bar for each row."""
-    echo(f"{total} event{'' if total == 1 else 's'}")
+    echo(number_of(total, "event"))
     for (first, *counts), rows in tables:
         echo()
         columns = [Column(name, rank=number, least=4) for number, name in enumerate(counts)]

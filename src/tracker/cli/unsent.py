@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.cli.printing import fields_of, say
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +127,7 @@ def send_kept(connection: Connection) -> None:
                     sent += _send(connection, file)
             finally:
                 if sent:
-                    say(f"sent {sent} kept record{'' if sent == 1 else 's'} to {connection.server}")
+                    say(f"sent {number_of(sent, 'kept record')} to {connection.server}")
 
 
 def _send(connection: Connection, file: Path) -> bool:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracker.number_text import number_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -73,8 +75,7 @@ def size(number: float) -> str:
 def days(length: timedelta) -> str:
     """Return a length of time in days, or in hours where it is short."""
     hours = max(0, round(length.total_seconds() / 3_600))
-    number, unit = (hours, "hour") if hours < 48 else (hours // 24, "day")  # noqa: PLR2004 - two days
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    return number_of(hours, "hour") if hours < 48 else number_of(hours // 24, "day")  # noqa: PLR2004 - two days
 
 
 def date(moment: datetime) -> str:

@@ -22,6 +22,7 @@ from tracker.diagnosis.network import (
 )
 from tracker.diagnosis.records import check_audit, check_tokens, check_webhooks
 from tracker.diagnosis.tls import check_tls
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,7 +105,7 @@ def check_store(settings: Settings, found: Inspection, *, running: bool) -> Iter
             advice = _RESTORE if settings.mongo_uri is None else "see `When the server does not start`"
             yield failed("store", f"{found.database}: {problem}", advice)
     else:
-        events = f"{found.records.get('events', 0):,} events"
+        events = f"{number_of(found.records.get('events', 0), 'event')}"
         whole = "" if found.checked_whole else f"; no damage in the first {CHECK_SECONDS:g} s of a search"
         yield ok("store", f"{found.database}, {events}{whole}")
     if found.version < found.newest_version and found.version:
@@ -171,7 +172,9 @@ def check_backups(settings: Settings, backups: Backups) -> Iterator[Finding]:
         text = f"the newest one, {newest}, is {days(age)} old"
         yield warning("backup", text, "see why no newer one was made; `tracker backup FILE` makes one")
     else:
-        yield ok("backup", f"{newest.name}, {days(age)} old, {found.records.get('events', 0):,} events")
+        yield ok(
+            "backup", f"{newest.name}, {days(age)} old, {number_of(found.records.get('events', 0), 'event')}"
+        )
 
 
 def _file(file: Path, found: Inspection) -> Iterator[Finding]:

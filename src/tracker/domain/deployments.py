@@ -9,6 +9,7 @@ from tracker.domain.events import RUNNING, attributes_of, event_end, event_id, e
 from tracker.domain.freezes import frozen_until
 from tracker.domain.times import micros, timestamp
 from tracker.errors import nearest
+from tracker.number_text import number_of
 from tracker.pb import deployment_pb, event_pb
 from tracker.pb.options import number_named, numbers, wire_name
 from tracker.time_text import MICROS, moment_text
@@ -244,16 +245,14 @@ def _approvals(facts: Facts) -> Iterator[deployment_pb.Reason]:
         if waits := statuses.get(_Status.waiting_approval):
             yield _reason(_Rule.approval, _Verdict.not_yet, "it waits for approval", event=waits)
     elif not plans:
-        text = (
-            f"{facts.environment} needs approval by {_persons(rule.count)}: plan the deployment as an event"
-        )
-        yield _reason(_Rule.approval, _Verdict.no, text)
+        needs = f"{facts.environment} needs approval by {number_of(rule.count, 'person')}"
+        yield _reason(_Rule.approval, _Verdict.no, f"{needs}: plan the deployment as an event")
     else:
         most = max(plans, key=lambda event: len(approvers_of(event, rule, facts.now)))
         missing = rule.count - len(approvers_of(most, rule, facts.now))
         if missing > 0:
             needs = f"of {rule.count} that {facts.environment} needs"
-            text = f"approval by {_persons(missing)} is missing, {needs}"
+            text = f"approval by {number_of(missing, 'person')} is missing, {needs}"
             yield _reason(_Rule.approval, _Verdict.not_yet, text, event=event_id(most))
 
 
@@ -279,10 +278,6 @@ def _promotion(facts: Facts) -> Iterator[deployment_pb.Reason]:
 def _custom(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:
     for rule, event in facts.found.items():
         yield _of_event(_Rule.custom, _Verdict.no, event, f"{rule.title}: {event.title}", readable)
-
-
-def _persons(count: int) -> str:
-    return f"{count} person" if count == 1 else f"{count} persons"
 
 
 def _of_event(  # noqa: PLR0913 - what a reason has

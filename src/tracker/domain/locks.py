@@ -17,6 +17,7 @@ from protobuf.wkt import Duration
 from tracker.domain.environments import environment_key
 from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.errors import Reason, TrackerError
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -286,7 +287,8 @@ def require_room(owner: str, held: int, most: int) -> None:
         TrackerError: RESOURCE_EXHAUSTED.
     """
     if held >= most:
-        message = f"{owner} holds {most} locks, which is as many as it may: release some, or let them expire"
+        held_by = f"{owner} holds {number_of(most, 'lock')}"
+        message = f"{held_by}, which is as many as it may: release some, or let them expire"
         raise TrackerError(Reason.TOO_MANY_LOCKS, message)
 
 

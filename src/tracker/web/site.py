@@ -17,6 +17,7 @@ from tracker.api.http_exchange import HttpResponse
 from tracker.api.login import html_page
 from tracker.api.routes import LOST, ForeignTerms, HttpRoute, unknown_path
 from tracker.errors import Code, TrackerError
+from tracker.number_text import noun_of, number_of
 from tracker.web.assets import Assets
 from tracker.web.forms import LIMITS, Done, notice_cookie, read_form, require_same_session
 from tracker.web.visit import Visit
@@ -128,7 +129,7 @@ def _templates(navigation: tuple[tuple[str, str], ...]) -> Environment:
         """Lists have hundreds of statuses and priorities, of which a dozen differ: each is rendered once."""
         return vars(templates.get_template("parts.html").module)[name](*given)
 
-    templates.filters["web_address"] = web_address
+    templates.filters |= {"web_address": web_address, "number_of": number_of, "noun_of": noun_of}
     templates.globals |= {"asset": _assets().path, "refused": refused, "nav": navigation}
     templates.globals |= {name: partial(mark, name) for name in ("status", "priority")}
     return templates

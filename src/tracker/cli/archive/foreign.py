@@ -18,6 +18,7 @@ from tracker.cli.archive.reading import opened
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.file_text import text_of
 from tracker.cli.printing import echo, say
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -123,7 +124,8 @@ class DryRun:
         table.print(rows, "no fields")
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.types.most_common())
         told = f": {kinds}" if kinds else ""
-        echo(f"{self.records:,} records, {self.types.total():,} events{told}, {self.problems:,} refused")
+        counts = f"{number_of(self.records, 'record')}, {number_of(self.types.total(), 'event')}"
+        echo(f"{counts}{told}, {self.problems:,} refused")
         say("nothing was stored; run it without --dry-run")
 
     def _note(self, fields: Mapping[str, tuple[str, object]]) -> None:

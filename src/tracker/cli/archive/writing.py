@@ -22,6 +22,7 @@ from tracker.cli.printing import echo, json_text, shown_progress
 from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import GET_EVENT_CHANGELOG, SEARCH_EVENTS
 from tracker.errors import Code
+from tracker.number_text import number_of
 
 Json: TypeAlias = dict[str, Any]
 
@@ -67,7 +68,7 @@ def write_events(connection: Connection, wanted: Wanted, path: Path, *, resume: 
     written = file.place.events - before
     rate = written / (time.monotonic() - began)
     resumed = f", {before:,} of them before" if before else ""
-    echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
+    echo(f"{path} has {number_of(file.place.events, 'event')}{resumed}, {rate:,.0f} a second")
 
 
 class _Page(NamedTuple):

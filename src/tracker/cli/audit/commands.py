@@ -17,6 +17,7 @@ from tracker.cli.options import ListApi, RecordApi, Server, Yes, command_of, con
 from tracker.cli.printing import Output, echo, print_each, print_json, say
 from tracker.cli.tables import Column, Table
 from tracker.cli.time_options import end_option, moment_option, timestamp
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from tracker.cli.printing import Cell
@@ -117,8 +118,8 @@ def verify(
             "problems": [*found.problems],
         },
         lambda: echo(
-            f"{found.entries} entries, {found.first} to {last}; signed up to {found.signed},"
-            f" by {' and '.join(found.keys) or 'no key'}"
+            f"{number_of(found.entries, 'entry', 'entries')}, {found.first} to {last};"
+            f" signed up to {found.signed}, by {' and '.join(found.keys) or 'no key'}"
         ),
     )
     for problem in found.problems:
@@ -187,7 +188,7 @@ def erase(
         raise CommandError("nothing to erase was given", USAGE)
     confirm_deletion(yes, "value", lambda: text)
     answer = api.call(ERASE_AUDIT_VALUE, ERASE_AUDIT_VALUE.request(value=text))
-    echo(f"erased from {answer.entries} entries")
+    echo(f"erased from {number_of(answer.entries, 'entry', 'entries')}")
 
 
 def _row(entry: audit_pb.AuditEntry) -> tuple[Cell, ...]:

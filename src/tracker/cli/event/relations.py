@@ -14,6 +14,7 @@ from tracker.cli.printing import datetime_of_timestamp, echo
 from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
 from tracker.cli.time_options import end_option, moment_option
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def _print_tree(answer: event_pb.ListRelatedEventsResponse) -> None:
     print_rows(_CHAIN_COLUMNS, [_chain_row(lines, each) for lines, each in _tree(answer.events)], STYLES)
     if sys.stdout.isatty() and len(answer.events) > 1:
         echo()
-        echo(f"{len(answer.events)} events in {shown_length(answer.duration)}")
+        echo(f"{number_of(len(answer.events), 'event')} in {shown_length(answer.duration)}")
 
 
 def _tree(events: Sequence[event_pb.RelatedEvent]) -> Iterator[tuple[str, event_pb.RelatedEvent]]:

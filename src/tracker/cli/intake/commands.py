@@ -16,6 +16,7 @@ from tracker.cli.intake.shown import INTAKES, MESSAGES, intake_row, message_row,
 from tracker.cli.options import ListApi, RecordApi, choice_option, command_of, number_option
 from tracker.cli.printing import echo, say
 from tracker.cli.tables import Table
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from tracker.pb import intake_pb
@@ -181,7 +182,7 @@ def send(
         for body in parts_of(texts_of(lines)):
             answer = connection.deliver(path, body, headers)
             recorded += int(str(answer.get("events", 0))) or "eventId" in answer
-    say(f"{recorded} events recorded")
+    say(f"{number_of(recorded, 'event')} recorded")
 
 
 def _headers(given: list[str] | None) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tracker.cli.server import require_access_control
 from tracker.cli.tables import line_printer
 from tracker.cli.time_options import duration_option
 from tracker.config import Configuration
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -170,4 +171,4 @@ def _print_summary(found: Sequence[Finding]) -> None:
     counts: Mapping[str, int] = Counter(each.status.value for each in found)
     names = {"failed": "failed", "warning": "with a warning", "skipped": "not made", "ok": "ok"}
     text = ", ".join(f"{counts[status]} {name}" for status, name in names.items() if counts.get(status))
-    line_printer()([(f"{len(found)} check{'' if len(found) == 1 else 's'}: {text}", "bold")])
+    line_printer()([(f"{number_of(len(found), 'check')}: {text}", "bold")])

@@ -16,6 +16,7 @@ from tracker.cli.options import ListApi, RecordApi, Yes, command_of, confirm_del
 from tracker.cli.printing import echo, print_record, say, shown_progress, shown_time
 from tracker.cli.tables import Column, Table
 from tracker.cli.time_options import duration, duration_option
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from tracker.cli.calls import Api
@@ -185,7 +186,7 @@ def run(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
         expected = api.call(PREVIEW_RETENTION, PREVIEW_RETENTION.request(id=found.id))
         due = expected.due - expected.held
         if due:
-            confirm_deletion(yes, "events", lambda: f"{due:,} events older than {_age(found)}")
+            confirm_deletion(yes, "events", lambda: f"{number_of(due, 'event')} older than {_age(found)}")
     deleted = skipped = 0
     files: list[str] = []
     token = ""
@@ -255,7 +256,7 @@ def _print_preview(answer: retention_pb.PreviewRetentionResponse) -> None:
 
 
 def _print_run(answer: retention_pb.RunRetentionPolicyResponse) -> None:
-    echo(f"{answer.deleted:,} events deleted")
+    echo(f"{number_of(answer.deleted, 'event')} deleted")
     if answer.skipped:
         say(f"{answer.skipped:,} stay: they have a lock, or have changed meanwhile")
     for name in answer.files:

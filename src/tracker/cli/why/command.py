@@ -15,6 +15,7 @@ from tracker.cli.printing import echo
 from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
 from tracker.cli.time_options import end_option
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,7 +163,7 @@ def _print(answer: incident_pb.ExplainIncidentResponse, *, parts: bool) -> None:
         echo()
         others = answer.change_count - len(answer.suspects)
         if others > 0:
-            echo(f"{_percent(answer.other_share):>5}  {others} other change{'' if others == 1 else 's'}")
+            echo(f"{_percent(answer.other_share):>5}  {number_of(others, 'other change')}")
         if answer.no_recorded_cause:
             echo(f"{_percent(answer.no_recorded_cause):>5}  none of them: no recorded cause")
     if parts:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.causes.features import Change, lines_of
 from tracker.domain.events import attributes_of
+from tracker.number_text import number_of
 from tracker.pb import incident_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import rounded_text
@@ -76,9 +77,10 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "old": f"{age} is long before",
         "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
         "size": f"{lines_of(attributes)} lines changed",
-        "superseded": f"followed by {_number(change.later, 'later change')} of the same service",
-        "rare": f"its service had {_number(changes, 'change')} in 14 days",
-        "incident_prone": f"{_number(incidents, 'incident')}, {_number(changes, 'change')} of its service",
+        "superseded": f"followed by {number_of(change.later, 'later change')} of the same service",
+        "rare": f"its service had {number_of(changes, 'change')} in 14 days",
+        "incident_prone": f"{number_of(incidents, 'incident')}, "
+        f"{number_of(changes, 'change')} of its service",
     }
     return words[feature]
 
@@ -94,7 +96,8 @@ def _freeze_text(feature: str, freeze: LiftedFreeze, incident: event_pb.Event) -
         "same_environment": f"in the same environment, {_environment(attributes_of(incident))}",
         "unknown_environment": "an environment is not known",
         "shared": f"as near to {others} services",
-        "freeze_lifted": f"the freeze ended, and {_number(freeze.begun, 'compared deployment')} began since",
+        "freeze_lifted": f"the freeze ended, and {number_of(freeze.begun, 'compared deployment')}"
+        " began since",
         "age": f"{age} before",
         "old": f"{age} is long before",
     }
@@ -107,7 +110,3 @@ def _called(incident: event_pb.Event) -> str:
 
 def _environment(attributes: event_pb.EventAttributes) -> str:
     return wire_name(attributes.environment) if attributes.environment else ""
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

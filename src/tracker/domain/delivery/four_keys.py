@@ -21,6 +21,7 @@ from tracker.domain.delivery.figures import (
     share_figure,
 )
 from tracker.domain.delivery.remedies import remedies
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def facts(records: Records) -> Facts:
         linked = caused.get(each.id, [])
         named = [one for change in changes for one in by_commit.get(change, ()) if one not in linked]
         if because := [*linked, *named]:
-            reason = f"the root cause of {len(because)} incident{'s' if len(because) > 1 else ''}"
+            reason = f"the root cause of {number_of(len(because), 'incident')}"
             found.failures.append(sample(each, len(because), reason, because[0].id))
     found.restores += _restores(records, ties, period)
     found.rework += (

@@ -12,6 +12,7 @@ from protobuf import message_from_json_value
 from tracker.domain import changelog
 from tracker.domain.events import attributes_of, event_id
 from tracker.domain.query.fields import BY_NAME
+from tracker.number_text import number_of
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import datetime_of, moment_text
@@ -149,7 +150,7 @@ def summary_heading(notices: Sequence[Notice]) -> str:
     """Return how many events a summary is about, and how many of them have failed."""
     latest = {event_id(each.event): each for each in notices}
     moods = Counter(each.mood for each in latest.values())
-    events = "1 event" if len(latest) == 1 else f"{len(latest)} events"
+    events = number_of(len(latest), "event")
     parts = [f"{moods[mood]} {name}" for mood, name in (("failure", "failed"), ("success", "succeeded"))]
     told = ", ".join(part for part, mood in zip(parts, ("failure", "success"), strict=True) if moods[mood])
     return f"{events}: {told}" if told else events

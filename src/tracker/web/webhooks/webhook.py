@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.errors import FieldViolation, invalid
+from tracker.number_text import number_of
 from tracker.pb import webhook_pb
 from tracker.permissions import Permission
 from tracker.web.forms import NO_FORM, Done
@@ -74,7 +75,7 @@ async def _replay(visit: Visit, id_: str, deliveries: Sequence[str] = ()) -> str
     """Send messages again, or without their ids all that were given up."""
     request = webhook_pb.ReplayWebhookDeliveriesRequest(id=id_, delivery_ids=[*deliveries])
     answer = await visit.change(request, webhook_pb.ReplayWebhookDeliveriesResponse)
-    return f"{answer.count} message{'' if answer.count == 1 else 's'} will be sent again."
+    return f"{number_of(answer.count, 'message')} will be sent again."
 
 
 async def _stored(visit: Visit, id_: str) -> webhook_pb.Webhook:
