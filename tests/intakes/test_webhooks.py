@@ -162,6 +162,9 @@ def helm(minute: int, action: str, told: str, chart: str, values: str) -> dict[s
     }
 
 
+NEXT = {"revision": "main@sha1:9999", "env": "prod"}
+
+
 def sync(phase: str, health: str = "Progressing", **more: object) -> dict[str, Any]:
     return {
         "application": "cart",
@@ -328,6 +331,31 @@ CASES = [
             ("Deploy cart 6.5.3", "", {"status": "failure", "endDate": "2026-03-01T10:02:00Z"}),
             ("Deploy cart 6.5.2", "", {"status": "success", "endDate": "2026-03-01T10:01:00Z"}),
             ("Deploy cart 6.5.2", "", {"status": "success", "endDate": "2026-03-01T10:00:00Z"}),
+        ],
+    ),
+    Case(
+        "flux",
+        [
+            (flux("Progressing", "2026-03-01T10:00:00Z"), "recorded"),
+            (flux("Progressing", "2026-03-01T10:03:00Z", metadata=NEXT), "recorded"),  # its health never came
+            (flux("HealthCheckCanceled", "2026-03-01T10:04:00Z", metadata=NEXT), "recorded"),
+        ],
+        [
+            ("Deploy cart 9999", "60s", {"status": "close"}),
+            ("Deploy cart 4dc34dc3", "180s", {"status": "close", "endDate": "2026-03-01T10:03:00Z"}),
+        ],
+    ),
+    Case(
+        "argocd",
+        [
+            (sync("Running"), "recorded"),
+            (sync("Running", application="till"), "recorded"),
+            (sync("Running", started_at="2026-03-01T10:30:00Z"), "recorded"),
+        ],
+        [
+            ("Deploy cart 1.2", "", {"status": "start", "startDate": "2026-03-01T10:30:00Z"}),
+            ("Deploy till 1.2", "", {"status": "start"}),
+            ("Deploy cart 1.2", "1800s", {"status": "close", "endDate": "2026-03-01T10:30:00Z"}),
         ],
     ),
     Case(

@@ -34,7 +34,7 @@ _SHORT: Final = 8
 
 def argocd(recorder: Recorder) -> Integration:
     """Return the intake of the syncs of applications, whose health is told long after a sync, too."""
-    return Integration(recorder, "argocd", of_one_event(_event, keeps=True))
+    return Integration(recorder, "argocd", of_one_event(_event, keeps=True, series="application"))
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:

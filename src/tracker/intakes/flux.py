@@ -33,6 +33,7 @@ _STATUSES: Final = {
     "RollbackSucceeded": _Status.success,
     "ReconciliationFailed": _Status.failure,
     "HealthCheckFailed": _Status.failure,
+    "HealthCheckCanceled": _Status.close,
     "BuildFailed": _Status.failure,
     "ValidationFailed": _Status.failure,
     "ArtifactFailed": _Status.failure,
@@ -67,7 +68,8 @@ def received(body: bytes, _headers: Mapping[str, str]) -> Received:
         TrackerError: INVALID_ARGUMENT; it is malformed.
     """
     content = json_object(body)
-    return one_event(_event(content), content, keeps=text(content, "reason") != "TestFailed")
+    keeps = text(content, "reason") != "TestFailed"
+    return one_event(_event(content), content, keeps=keeps, series="object")
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 class Record(NamedTuple):
     """An event of a message, if it has one, and commits, and the part of the message that they are made of.
 
-    `reopened_at` and `keeps` are those of its delivery.
+    `reopened_at`, `keeps` and `series` are those of its delivery.
     """
 
     request: event_pb.CreateEventRequest | None
@@ -55,6 +55,7 @@ class Record(NamedTuple):
     reopened_at: int | None = None
     commits: Sequence[Commit] = ()
     keeps: bool = False
+    series: str = ""
 
 
 Received: TypeAlias = "Sequence[Record] | str"
@@ -166,8 +167,9 @@ async def record(records: Sequence[Record], recorder: Recorder, call: Call, key:
         if each.request is not None:
             mappings.place(each.request)
             own_key = f"{key}{number or ''}" if key else ""
-            given = Delivery(each.request, each.content, own_key, each.reopened_at, each.keeps)
-            deliveries.append(given)
+            deliveries.append(
+                Delivery(each.request, each.content, own_key, each.reopened_at, each.keeps, each.series)
+            )
     events = await recorder.deliver_together(deliveries, call)
     recorded = [metadata_of(event).id for event in events if event is not None]
     if not recorded and not commits:
@@ -220,25 +222,31 @@ def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
 
 
 def one_event(
-    asked: event_pb.CreateEventRequest | str, content: Mapping[str, Any], *, keeps: bool = False
+    asked: event_pb.CreateEventRequest | str,
+    content: Mapping[str, Any],
+    *,
+    keeps: bool = False,
+    series: str = "",
 ) -> Received:
     """Return what a message of one event records."""
-    return asked if isinstance(asked, str) else [Record(asked, content, keeps=keeps)]
+    return asked if isinstance(asked, str) else [Record(asked, content, keeps=keeps, series=series)]
 
 
 def of_one_event(
     event: Callable[[Mapping[str, Any]], event_pb.CreateEventRequest | str],
     *,
     keeps: bool = False,
+    series: str = "",
 ) -> Receive:
     """Return what reads messages that record one event each: `event` makes it, or says why there is none.
 
-    It raises `TrackerError` INVALID_ARGUMENT for a message that is malformed. `keeps` is that of its record.
+    It raises `TrackerError` INVALID_ARGUMENT for a message that is malformed. `keeps` and `series` are those
+    of its record.
     """
 
     def received(body: bytes, _headers: Mapping[str, str]) -> Received:
         content = json_object(body)
-        return one_event(event(content), content, keeps=keeps)
+        return one_event(event(content), content, keeps=keeps, series=series)
 
     return received
 

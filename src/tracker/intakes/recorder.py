@@ -15,7 +15,7 @@ from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import all_of, one_of
 from tracker.errors import Reason, TrackerError
-from tracker.intakes import joins
+from tracker.intakes import joins, series
 from tracker.intakes.many import together
 from tracker.intakes.mapping import Mappings, latest_time
 from tracker.intakes.numbers import beginning_of, number_of
@@ -61,7 +61,8 @@ class Delivery(NamedTuple):
 
     `key` is the idempotency key of the message, or empty. What was `reopened_at` a moment, in microseconds
     since the epoch, is recorded though it has ended before. What `keeps` leaves an event that has ended well,
-    or with the same status, as it is.
+    or with the same status, as it is. `series` is the label with the thing that is deployed: what is still
+    under way of it was superseded.
     """
 
     request: event_pb.CreateEventRequest
@@ -69,6 +70,7 @@ class Delivery(NamedTuple):
     key: str = ""
     reopened_at: int | None = None
     keeps: bool = False
+    series: str = ""
 
 
 class Asks(Protocol):
@@ -159,6 +161,10 @@ class Recorder:
                 known = joins.has_reported(each, attributes, self.sender)
                 if given.keeps and known and attributes_of(each).status in (*_ENDED_WELL, attributes.status):
                     return each
+        if given.series:
+            found = await self.find(series.under_way(attributes, given.series), call, series.MOST)
+            for change in series.superseded(found.events, attributes):
+                await self.update(change, call)
         call.observed = True
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, given.key)
         return answer.event
