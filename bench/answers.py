@@ -49,7 +49,7 @@ async def measure(server: Server, times: int) -> None:
     """Ask, and print how long that took."""
     connection = await server.rest()
     known = await incidents(connection)
-    chosen = random.Random(1).sample(known, min(times, len(known)))  # noqa: S311 - not a secret
+    chosen = random.Random(1).sample(known, min(times, len(known)))
     took: list[float] = []
     changes = 0
     before = server.cpu()

@@ -31,7 +31,7 @@ NEEDLE = "needle-in-the-haystack"
 
 def believable(number: int) -> Iterator[event_pb.Event]:
     """Yield events of fifty services, one every thirty seconds."""
-    chance = random.Random(number)  # noqa: S311 - not a secret
+    chance = random.Random(number)
     services = [f"service-{n}" for n in range(50)]
     for n in range(number):
         at = _FIRST + n * _SPACING

@@ -133,5 +133,5 @@ def _headers(method: str) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    assert len(text) < 127  # noqa: PLR2004 - from there on, the length takes more than one byte
+    assert len(text) < 127
     return bytes([len(text)]) + text.encode()

@@ -74,7 +74,7 @@ def _case(of: dict[str, object]) -> Case:
 def placed(seed: int, scale: Scale) -> History:
     """Return the history of a company that has each of the incidents, at several services and moments."""
     made = history(seed, scale, incidents=0)
-    chance = random.Random(f"post-mortems {seed}")  # noqa: S311 - not a secret
+    chance = random.Random(f"post-mortems {seed}")
     for case in cases():
         for _ in range(_PLACES):
             _place(made, case, chance, chance.randrange((scale.first + scale.until) // 2, scale.until))

@@ -143,7 +143,7 @@ async def _aged_out(server: Server, database: Path) -> None:
         now = _size(database)
         if not done or now < size:
             size, since = now, time.monotonic()
-        elif time.monotonic() - since > 15:  # noqa: PLR2004 - seconds
+        elif time.monotonic() - since > 15:
             return
 
 

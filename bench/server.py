@@ -57,7 +57,7 @@ class Server:
     def settle(self, within: float) -> None:
         """Wait until it has no more work, or the time is over."""
         end = time.monotonic() + within
-        while self.process.cpu_percent(0.5) > 20 and time.monotonic() < end:  # noqa: PLR2004 - percent; probes take some
+        while self.process.cpu_percent(0.5) > 20 and time.monotonic() < end:
             pass
 
 
@@ -92,12 +92,12 @@ def source_of(against: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(
-            ["git", "archive", against, "src", _NEEDED],  # noqa: S607 - the one in PATH
+            ["git", "archive", against, "src", _NEEDED],
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,
         )
-        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)  # noqa: S607 - as above
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
         if Path(folder, _NEEDED).read_bytes() != (ROOT / _NEEDED).read_bytes():
             pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
             options = ("--require-hashes", "--no-deps", "--target", "src", "--requirement", _NEEDED)

@@ -102,7 +102,7 @@ async def _measure(store: Store, seconds: float, only: str) -> list[Row]:
             return
         times: list[float] = []
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end or len(times) < 3:  # noqa: PLR2004 - enough for a median
+        while time.perf_counter() < end or len(times) < 3:
             began = time.perf_counter()
             try:
                 await call()

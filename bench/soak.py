@@ -110,7 +110,7 @@ async def _work(
     try:
         while True:
             await a_round(connection, calls)
-            if random.random() < _LEAVING:  # noqa: S311 - no secret
+            if random.random() < _LEAVING:
                 leaving = asyncio.ensure_future(connection.send(_LEFT[a_round]))
                 await asyncio.sleep(0)
                 leaving.cancel()

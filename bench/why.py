@@ -188,7 +188,7 @@ def interval(values: Sequence[float]) -> str:
     """Return a mean with its interval of 95 %."""
     if not values:
         return "-"
-    chance = random.Random(1)  # noqa: S311 - not a secret
+    chance = random.Random(1)
     means = sorted(statistics.fmean(chance.choices(values, k=len(values))) for _ in range(_RESAMPLINGS))
     low, high = means[int(0.025 * len(means))], means[int(0.975 * len(means))]
     return f"{statistics.fmean(values):.2f} [{low:.2f}, {high:.2f}]"
@@ -196,7 +196,7 @@ def interval(values: Sequence[float]) -> str:
 
 def ratio(ours: Sequence[float], others: Sequence[float]) -> str:
     """Return the ratio of two means of the same incidents, with its interval of 95 %."""
-    chance, pairs = random.Random(1), [*zip(ours, others, strict=True)]  # noqa: S311 - not a secret
+    chance, pairs = random.Random(1), [*zip(ours, others, strict=True)]
     found = []
     for _ in range(_RESAMPLINGS):
         drawn = chance.choices(pairs, k=len(pairs))

@@ -59,7 +59,7 @@ def _lognormal(mean: float, spread: float) -> Callable[[float], float]:
 
 
 def _configuration(t: float) -> float:
-    late = 0.4 / 270 if 30 <= t <= 300 else 0.0  # noqa: PLR2004 - minutes
+    late = 0.4 / 270 if 30 <= t <= 300 else 0.0
     return 0.6 * exp(-t / 5) / 5 + late if t > 0 else 0.0
 
 
@@ -81,7 +81,7 @@ def _density(kind: str, change: MadeChange, at: int) -> float:
     later = statistics.fmean(_AT_ONCE(after - each) for each in _NOTICED)
     since = after + took
     parts = [0.2 + 0.8 * (each + 0.5) / 16 for each in range(16)] if took else [0.0]
-    during = statistics.fmean(float(0.5 <= since - took * each <= 4) / 3.5 for each in parts)  # noqa: PLR2004
+    during = statistics.fmean(float(0.5 <= since - took * each <= 4) / 3.5 for each in parts)
     return 0.25 * during + 0.75 * later
 
 
@@ -227,7 +227,7 @@ class Bound:
     def _burst(self, shown: str, at: int) -> bool:
         near = {*self._calls.get(shown, ()), *self._callers.get(shown, ())} or {shown}
         low, high = bisect_left(self._bursts, (at - 27 * _MINUTE, "")), bisect_right(self._bursts, (at, ""))
-        return sum(service in near for _, service in self._bursts[low:high]) >= 4  # noqa: PLR2004
+        return sum(service in near for _, service in self._bursts[low:high]) >= 4
 
 
 def _end(change: MadeChange) -> int:

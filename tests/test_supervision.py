@@ -24,7 +24,7 @@ class Observed:
     healthy: dict[str, bool] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    def task_healthy(self, task: str, healthy: bool) -> None:  # noqa: FBT001 - as in the protocol
+    def task_healthy(self, task: str, healthy: bool) -> None:
         self.healthy[task] = healthy
 
     def task_failed(self, task: str) -> None:

@@ -141,7 +141,7 @@ def duration_text(micros: int) -> str:
 def rounded_text(duration: timedelta) -> str:
     """Return a duration for people, in whole seconds from ten seconds on."""
     seconds = duration.total_seconds()
-    if seconds < 10:  # noqa: PLR2004  # two digits are enough
+    if seconds < 10:  # noqa: PLR2004 - two digits are enough
         return f"{round(seconds, 1):g}s"
     text, rest = "", round(seconds) * MICROS
     for name in "dhms":

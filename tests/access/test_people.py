@@ -88,7 +88,7 @@ async def test_a_session_has_the_rights_of_its_user(http: httpx2.AsyncClient) ->
 async def test_a_cookie_counts_only_for_pages_of_this_server(
     http: httpx2.AsyncClient,
     site: dict[str, str],
-    known: bool,  # noqa: FBT001 - a column of the table
+    known: bool,
 ) -> None:
     headers = await logged_in(http)
     host = http.base_url.netloc.decode()
@@ -262,7 +262,7 @@ async def test_a_session_begins_and_ends_on_every_server_of_a_database(
         assert (await http.post(f"{AUTH}/logout", headers=headers)).status_code == 204
         assert await kind(http, headers) == "anonymous"
         async with asyncio.timeout(PATIENCE):
-            while await kind(elsewhere, headers) == "user":  # noqa: ASYNC110 - the other server polls the store
+            while await kind(elsewhere, headers) == "user":
                 await asyncio.sleep(0.1)
 
 

@@ -39,5 +39,5 @@ async def metrics(app: App) -> str:
 async def waiting(app: App, number: int) -> None:
     """Wait until so many calls wait for a lock."""
     async with asyncio.timeout(PATIENCE):
-        while f"tracker_locks_waiting {number}.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
+        while f"tracker_locks_waiting {number}.0" not in await metrics(app):
             await asyncio.sleep(0.01)  # between two polls

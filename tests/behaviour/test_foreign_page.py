@@ -147,7 +147,7 @@ def settings(settings: Settings) -> Settings:
         ("site.example", "tracker.example", "MAP *.example 127.0.0.1"),
     ],
 )
-async def test_a_page_of_another_site_changes_and_reads_nothing(  # noqa: PLR0913, PLR0917 - the parameters
+async def test_a_page_of_another_site_changes_and_reads_nothing(
     app: App, http: httpx2.AsyncClient, tmp_path: Path, site: str, host: str, rules: str
 ) -> None:
     lock = await a_lock(http)

@@ -77,7 +77,7 @@ async def test_a_lease_of_a_second_takes_a_second(settings: Settings) -> None:
         asked = time.monotonic()
         held = await lock(client, ttl="1s")
         async with asyncio.timeout(PATIENCE):
-            while await is_held(client, held):  # noqa: ASYNC110 - over HTTP
+            while await is_held(client, held):
                 await asyncio.sleep(0.02)  # between two polls
         assert time.monotonic() - asked >= 1
 
@@ -413,7 +413,7 @@ async def test_a_lock_token_is_stored_as_a_hash_only(settings: Settings, stored:
 @pytest.mark.parametrize("as_body", [False, True])
 async def test_a_lock_is_deleted_with_its_token_in_the_query_string_or_a_body(
     http: httpx2.AsyncClient,
-    as_body: bool,  # noqa: FBT001 - a parameter of the test
+    as_body: bool,
 ) -> None:
     token = a_token()
     held = await lock(RestClient(http), lockToken=token)

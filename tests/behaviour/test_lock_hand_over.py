@@ -97,7 +97,7 @@ async def asked(wire: str, app: App, body: dict[str, Any]) -> Callable[[], objec
 
 async def free(client: Client) -> None:
     async with asyncio.timeout(PATIENCE):
-        while await locks(client):  # noqa: ASYNC110 - over HTTP
+        while await locks(client):
             await asyncio.sleep(0.01)
 
 
@@ -150,7 +150,7 @@ async def test_a_lock_taken_with_an_idempotency_key_is_kept_for_the_retry(settin
         connection = connected(app, VANISHED, "Idempotency-Key: k")
         granting.hook = connection.close
         async with asyncio.timeout(PATIENCE):
-            while not await locks(client):  # noqa: ASYNC110 - over HTTP
+            while not await locks(client):
                 await asyncio.sleep(0.01)
         retried = None
         async with asyncio.timeout(PATIENCE):

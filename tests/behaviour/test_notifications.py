@@ -84,7 +84,7 @@ async def changed(client: RestClient, event_id: str, **attributes: Any) -> None:
 
 async def until(is_so: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not is_so():  # noqa: ASYNC110 - of what a receiver got
+        while not is_so():
             await asyncio.sleep(0.01)
 
 
@@ -367,7 +367,7 @@ async def test_an_event_is_one_annotation_of_grafana_that_goes_on_with_it(
 
     async def annotated(event: str, tag: str) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE):
-            while not any(tag in each["tags"] for each in await annotations(event)):  # noqa: ASYNC110 - as above
+            while not any(tag in each["tags"] for each in await annotations(event)):
                 await asyncio.sleep(0.01)
         (found,) = await annotations(event)
         return found
@@ -400,5 +400,5 @@ async def test_an_event_is_one_annotation_of_grafana_that_goes_on_with_it(
     assert found["timeEnd"] > found["time"]
     await http.delete(f"/api/v1alpha1/event/{lost}")
     async with asyncio.timeout(PATIENCE):
-        while await annotations(lost):  # noqa: ASYNC110 - as above
+        while await annotations(lost):
             await asyncio.sleep(0.01)

@@ -119,7 +119,7 @@ async def test_exported_events_are_in_a_file_that_can_be_imported(client: Client
     lines = gzip.decompress((settings.retention_export_dir / name).read_bytes()).splitlines()
     assert await titles(client) == set()
     async with asyncio.timeout(PATIENCE):
-        while "aged_out" not in {each["action"] for each in await entries(client, 1, mentions=kept)}:  # noqa: ASYNC110 - over a wire
+        while "aged_out" not in {each["action"] for each in await entries(client, 1, mentions=kept)}:
             await asyncio.sleep(0.02)
     stored: Any = await client.call("EventService/ImportEvents", {"events": [*map(json.loads, lines)]})
     assert stored["stored"] == 1
@@ -132,7 +132,7 @@ async def test_an_active_policy_deletes_by_itself_and_notes_it(client: Client) -
     await event(client, "young", start="2026-11-01T12:00:00Z")
     await policy(client, active=True)
     async with asyncio.timeout(PATIENCE):
-        while await titles(client) != {"young"}:  # noqa: ASYNC110 - over a wire
+        while await titles(client) != {"young"}:
             await asyncio.sleep(0.02)
         while True:
             listed: Any = await client.call(f"{SERVICE}/ListRetentionPolicies", {})

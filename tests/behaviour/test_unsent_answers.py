@@ -54,6 +54,6 @@ async def test_locks_probes_and_metrics_are_served_while_unread_answers_take_all
             answer = health_pb2.HealthCheckResponse.FromString(await check(b""))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
     async with asyncio.timeout(PATIENCE):
-        while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
+        while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):
             await asyncio.sleep(0.01)
     await client.call("EventService/ListEvents", {"perPage": 1})

@@ -47,7 +47,7 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(answer[1].encode())
 
-            do_POST = do_PUT = do_GET  # noqa: N815  # the names that the base class looks for
+            do_POST = do_PUT = do_GET  # noqa: N815 - the names that the base class looks for
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -113,7 +113,7 @@ def test_a_lock_moves_to_a_free_key_and_not_to_a_held_one_even_with_its_own_toke
         ("who", "carol", False),
     ],
 )
-def test_a_lock_moves_when_its_key_changes(field: str, value: str, moved: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_lock_moves_when_its_key_changes(field: str, value: str, moved: bool) -> None:
     changed = copy(LOCK)
     setattr(changed, field, value)
     assert moves(LOCK, changed) == moved

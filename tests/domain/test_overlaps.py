@@ -119,7 +119,7 @@ def told(
 def test_an_event_lasts_as_long_as_is_known_of_it(
     event: event_pb.Event,
     end: int,
-    goes_on: bool,  # noqa: FBT001 - a parameter of the test
+    goes_on: bool,
 ) -> None:
     assert timed_event(event, NOW) == TimedEvent(event, 100, end, goes_on)
 

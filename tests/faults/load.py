@@ -69,7 +69,7 @@ async def load(server: ServerProcess, acknowledged: list[str]) -> Any:
 async def written(acknowledged: list[str], number: int) -> None:
     """Wait until a number of writes has been acknowledged."""
     async with asyncio.timeout(PATIENCE):
-        while len(acknowledged) < number:  # noqa: ASYNC110 - two wires fill the list
+        while len(acknowledged) < number:
             await asyncio.sleep(0.01)  # between two polls
 
 

@@ -89,7 +89,7 @@ class ConsumingServer:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 - of other processes
+        while not await condition():
             await asyncio.sleep(0.05)
 
 

@@ -100,5 +100,5 @@ async def test_as_many_events_as_keys_come_of_calls_that_are_repeated_after_a_ki
 async def written_keys(answers: Answers, number: int) -> None:
     """Wait until so many keys have been used."""
     async with asyncio.timeout(PATIENCE):
-        while len(answers) < number:  # noqa: ASYNC110 - two wires fill it
+        while len(answers) < number:
             await asyncio.sleep(0.01)  # between two polls

@@ -96,7 +96,7 @@ def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
 async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> None:
     """See that what happened is logged: each change once, the last ones as the event and its locks are."""
     async with asyncio.timeout(PATIENCE):
-        while halfway(mongo):  # noqa: ASYNC110 - others change it
+        while halfway(mongo):
             await asyncio.sleep(0.005)
     log = (await store.changes.end()).log
     logged, _ = await store.changes.read(Position(log), 100)

@@ -93,7 +93,7 @@ def mongo_uri() -> str | None:
     ],
     ids=["one source", "several sources"],
 )
-async def test_the_template_for_argo_cd_makes_what_is_received(  # noqa: PLR0913, PLR0917 - what it becomes
+async def test_the_template_for_argo_cd_makes_what_is_received(
     http: httpx2.AsyncClient,
     tmp_path: Path,
     application: Mapping[str, Any],

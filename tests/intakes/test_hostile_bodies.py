@@ -131,7 +131,7 @@ async def test_no_body_is_a_defect_of_the_server(http: httpx2.AsyncClient) -> No
 
     @settings(max_examples=size(200, soak=10_000), database=None, suppress_health_check=[*HealthCheck])
     @given(PATHS, KINDS, st.booleans(), BODIES)
-    def collect(path: str, kind: str, mend: bool, body: dict[str, Any]) -> None:  # noqa: FBT001
+    def collect(path: str, kind: str, mend: bool, body: dict[str, Any]) -> None:
         cases.append((path, kind, MENDED | body if mend else body))
 
     collect()

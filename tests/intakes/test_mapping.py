@@ -203,7 +203,7 @@ async def test_a_changed_file_is_read_again_and_a_wrong_one_is_not_used(
     for text in ("[flux]\nowner = {default = 'nobody'", "[flux]\nowner = {default = 'shop'}\n"):
         await asyncio.to_thread(rules.write_text, text, "utf-8")
     async with asyncio.timeout(30):
-        while await owner() != "shop":  # noqa: ASYNC110 - the file is read again at some time
+        while await owner() != "shop":
             await asyncio.sleep(0.1)
     assert await recorded(http) == []
     assert (await client.call("IntakeService/ListIntakes"))["intakes"] == []

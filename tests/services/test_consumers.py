@@ -136,7 +136,7 @@ async def test_a_new_consumer_is_given_each_change_from_when_its_server_started(
         await server.runner.start(Supervisor(), opened)
         await record(store, *"ab")
         async with asyncio.timeout(PATIENCE):
-            while server.given != [*"ab"]:  # noqa: ASYNC110 - nobody tells
+            while server.given != [*"ab"]:
                 await asyncio.sleep(0.01)
 
 
@@ -229,7 +229,7 @@ async def test_a_server_stopped_while_it_stores_its_state_lets_another_one_go_on
     first.clock.seconds += RENEW_SECONDS + 1
     with closing(apsw.Connection(str(path))) as db:
         confirming = asyncio.create_task(first.runner.work())
-        while db.execute("SELECT beats FROM consumers").get == 1:  # noqa: ASYNC110 - the file is all that tells
+        while db.execute("SELECT beats FROM consumers").get == 1:
             await asyncio.sleep(0)
         confirming.cancel()
         await asyncio.wait([confirming])

@@ -47,7 +47,7 @@ def id_number(number: int) -> str:
     return str(uuid.UUID(int=number))
 
 
-def an_event(  # noqa: PLR0913 - each is a field of the event
+def an_event(
     title: str = "an event",
     *,
     event_id: str = "",
@@ -77,7 +77,7 @@ def stored_before(event: event_pb.Event) -> event_pb.Event:
     return event
 
 
-def a_lock(  # noqa: PLR0913 - each is a field of the lock
+def a_lock(
     service: str = "payments",
     environment: str = "production",
     resource: str = "deployment",

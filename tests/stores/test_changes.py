@@ -155,7 +155,7 @@ async def logged(store: Store, count: int, after: Position | None = None) -> lis
     """Return the changes after a position, as soon as there are as many as expected."""
     after = after or await start(store)
     async with asyncio.timeout(PATIENCE):
-        while (await store.changes.end()).number < after.number + count:  # noqa: ASYNC110 - others change it
+        while (await store.changes.end()).number < after.number + count:
             await asyncio.sleep(0.01)
     found: list[Change] = []
     while True:

@@ -50,7 +50,7 @@ def matching(there: Sequence[event_pb.Event], query: Node | None) -> list[event_
     most=st.integers(1, 4),
 )
 @settings(max_examples=size(32, soak=400), suppress_health_check=list(HealthCheck))
-async def test_events_of_a_period_are_counted_by_the_values_of_fields(  # noqa: PLR0913, PLR0917 - drawn
+async def test_events_of_a_period_are_counted_by_the_values_of_fields(
     store: Store,
     drawn: list[event_pb.Event],
     query: Node | None,

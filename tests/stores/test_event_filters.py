@@ -140,13 +140,13 @@ async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_i
     max_examples=size(60, soak=750),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917 - each is drawn
+async def test_find_and_count_agree_with_plain_python(
     store: Store,
     events: list[event_pb.Event],
     where: EventFilter,
     limit: int | None,
     offset: int,
-    oldest_first: bool,  # noqa: FBT001 - a parameter of the test
+    oldest_first: bool,
 ) -> None:
     await replace_events(store, events)
     expected = sorted(

@@ -48,7 +48,7 @@ async def test_no_more_events_are_counted_than_a_list_needs(
     monkeypatch: pytest.MonkeyPatch,
     word: str,
     total: int,
-    estimated: bool,  # noqa: FBT001 - a parameter of the test
+    estimated: bool,
 ) -> None:
     for kind in ("sqlite.search.plans", "mongo.search.execution"):
         monkeypatch.setattr(f"tracker.stores.{kind}.MOST_COUNTED", 3)

@@ -318,7 +318,7 @@ async def test_a_change_whose_lock_is_held_changes_nothing(store: Store) -> None
 
 
 @pytest.mark.parametrize("by_slack_id", [False, True])
-async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store, by_slack_id: bool) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store, by_slack_id: bool) -> None:
     event = an_event(slack_id="1700.001")
     await store.events.create(event, a_lock("a", event_id=key(event).value))
     (own,) = (await store.locks.find(LockFilter(), Page())).records

@@ -192,7 +192,7 @@ async def test_a_store_without_counts_is_counted_when_it_is_opened(uri: str, mon
     database["tracker"].delete_one(event_counts.ID)
     async with opened(uri) as store:
         async with asyncio.timeout(PATIENCE):
-            while await store.event_counts.matching(EventFilter()) is None:  # noqa: ASYNC110 - a task counts
+            while await store.event_counts.matching(EventFilter()) is None:
                 await asyncio.sleep(0.01)
         await agree(store)
         assert (await store.events.find(EventFilter(QUERIES[0]), Page(1))).total == sum(

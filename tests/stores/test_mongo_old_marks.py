@@ -121,7 +121,7 @@ async def test_a_change_that_was_only_begun_is_undone_and_can_no_longer_be_made(
 async def test_a_lock_on_its_way_has_one_of_its_keys(
     mongo: MongoServers,
     database: Database[dict[str, Any]],
-    moved: bool,  # noqa: FBT001 - a parameter of the test
+    moved: bool,
 ) -> None:
     locks = await before(mongo)
     as_version_2(database)

@@ -55,7 +55,7 @@ def mongodb(version: str) -> dict[str, Any]:
 def test_a_server_that_can_be_used_is_taken(
     build: dict[str, Any],
     hello: dict[str, Any],
-    replicated: bool,  # noqa: FBT001 - a parameter of the test
+    replicated: bool,
 ) -> None:
     require_suitable(build, hello)
     assert is_replicated(build, hello) is replicated

@@ -90,7 +90,7 @@ def behind(path: Path) -> int:
 async def caught_up(path: Path) -> None:
     """Wait until all events are in the index."""
     async with asyncio.timeout(PATIENCE):
-        while behind(path):  # noqa: ASYNC110 - the file is all that tells
+        while behind(path):
             await asyncio.sleep(0.01)
 
 
@@ -157,7 +157,7 @@ def key(event: event_pb.Event) -> EventId:
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
 @settings(max_examples=size(15, soak=200), suppress_health_check=list(HealthCheck))
-async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913, PLR0917 - what is drawn
+async def test_a_query_finds_the_same_however_far_the_index_is(
     lagging: Store,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -200,7 +200,7 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
 @settings(max_examples=size(25, soak=300), suppress_health_check=list(HealthCheck))
-async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is_more(  # noqa: PLR0913, PLR0917 - what is drawn
+async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is_more(
     lagging: Store,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -387,7 +387,7 @@ async def test_damage_that_shows_in_a_query_is_passed_over_and_mended(path: Path
         db.execute("UPDATE event_words_data SET block = x'ffffffffff' WHERE id > 10")
     assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]
     async with asyncio.timeout(PATIENCE):
-        while not sound(path):  # noqa: ASYNC110 - as above
+        while not sound(path):
             await asyncio.sleep(0.01)
     await caught_up(path)
     assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]

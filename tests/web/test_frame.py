@@ -112,7 +112,7 @@ async def test_a_page_that_is_sent_holds_no_memory(app: App, http: httpx2.AsyncC
     await page(http, "/events")
     await page(http, "/events?from=yesteryear", 400)
     async with asyncio.timeout(PATIENCE):
-        while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
+        while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):
             await asyncio.sleep(0.01)  # between two reads
 
 

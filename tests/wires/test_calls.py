@@ -210,7 +210,7 @@ async def test_a_plain_route_has_a_deadline(rest: httpx2.AsyncClient, stand_in: 
         ("GET", "/hooks/%ff", 400, "INVALID_ARGUMENT"),
     ],
 )
-async def test_what_leads_nowhere_is_logged_and_counted_under_one_name(  # noqa: PLR0913, PLR0917 - a table
+async def test_what_leads_nowhere_is_logged_and_counted_under_one_name(
     rest: httpx2.AsyncClient, stand_in: StandIn, verb: str, path: str, status: int, code: str
 ) -> None:
     with capture_logs() as lines:

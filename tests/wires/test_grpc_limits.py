@@ -139,7 +139,7 @@ async def test_a_connection_without_a_handshake_is_closed(port: int, sent: bytes
 
 @pytest.mark.parametrize("grpc_limits", [GrpcLimits(ping_seconds=0.05, silent_seconds=0.15)])
 @pytest.mark.parametrize("alive", [True, False])
-async def test_a_silent_client_is_pinged_and_kept_if_it_answers(grpc_server: GrpcServer, alive: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_silent_client_is_pinged_and_kept_if_it_answers(grpc_server: GrpcServer, alive: bool) -> None:
     async with raw_client(grpc_server.bound[1]) as client:
         client.answers_pings = alive
         await client.until(lambda: client.pings > 5)

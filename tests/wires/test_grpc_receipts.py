@@ -61,7 +61,7 @@ async def answered(client: RawClient) -> int:
 
 async def happens(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(BOUND):
-        while not condition():  # noqa: ASYNC110 - of a server that reports no events
+        while not condition():
             await asyncio.sleep(0.01)
 
 

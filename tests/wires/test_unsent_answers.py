@@ -46,7 +46,7 @@ def events(number: int) -> event_pb.ListEventsResponse:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(BOUND):
-        while not condition():  # noqa: ASYNC110 - of a server that reports no events
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -24,7 +24,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     def work() -> None:
         try:
             result = call()
-        except BaseException as error:  # noqa: BLE001  # raised where the call is waited for
+        except BaseException as error:  # noqa: BLE001 - raised where the call is waited for
             done.put(partial(_raise, error))
         else:
             done.put(lambda: result)

@@ -24,7 +24,7 @@ PAUSE_SECONDS = 15.0
 _WORDS = {"yes": "yes", "not_yet": "not yet", "no": "no"}
 
 
-def can_deploy(  # noqa: PLR0913  # one for each option
+def can_deploy(
     *,
     service: Annotated[
         str,

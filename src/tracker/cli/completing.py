@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-import typer  # noqa: TC002  # typer reads the annotations
+import typer  # noqa: TC002 - typer reads the annotations
 
 from tracker.cli.credentials import credential_for
 
@@ -67,7 +67,7 @@ def _completed(find: Callable[[Connection, str], Found]) -> Completion:
             return []
         try:
             return within(_SECONDS, values)
-        except Exception:  # noqa: BLE001  # a shell shows messages in the middle of the line
+        except Exception:  # noqa: BLE001 - a shell shows messages in the middle of the line
             return []
 
     return complete

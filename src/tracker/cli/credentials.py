@@ -13,7 +13,7 @@ from tracker.cli.exits import USAGE, CommandError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOKEN_VARIABLE = "TRACKER_TOKEN"  # noqa: S105  # the name of a variable
+TOKEN_VARIABLE = "TRACKER_TOKEN"  # noqa: S105 - the name of a variable
 AUDIENCE_VARIABLE = "TRACKER_AUDIENCE"
 PLAIN_HTTP_VARIABLE = "TRACKER_PLAIN_HTTP"
 
@@ -112,6 +112,6 @@ def checked(text: str, source: str) -> str:
 def _stored_in(server: str) -> Path:
     """Return the file of a server."""
     config = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    home = Path(os.path.expanduser("~/.config"))  # noqa: PTH111  # raises nothing if there is no home
+    home = Path(os.path.expanduser("~/.config"))  # noqa: PTH111 - raises nothing if there is no home
     folder = (config if config.is_absolute() else home) / "tracker" / "tokens"
     return folder / quote(server.rstrip("/").lower(), safe="")

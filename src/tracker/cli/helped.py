@@ -22,15 +22,15 @@ _LONGEST_SENTENCE = 200
 class HelpedCommand(TyperCommand):
     """A command whose help breaks no example."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of the class above it
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - those of the class above it
         super().__init__(*args, **kwargs)
         self.help = re.sub("^Example:", "\b\nExample:", self.help or "", flags=re.MULTILINE)
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401  # of a private class of typer
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - of a private class of typer
         """Return what follows the name in the usage: what is required stands there as it is."""
         return [each.replace("{", "").replace("}", "") for each in super().collect_usage_pieces(ctx)]
 
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  # lists of commands have several lines
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - lists of commands have several lines
         """Return the first sentence of the help."""
         return super().get_short_help_str(_LONGEST_SENTENCE)
 
@@ -58,16 +58,16 @@ class HelpedGroup(TyperGroup):
     sections: Mapping[str, Iterable[str]] = MappingProxyType({})
     """Names of the commands under each heading of the help; without any, they have one heading."""
 
-    def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401  # as above
+    def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**kwargs)
         self.commands = Commands(commands)
 
-    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401  # of a private class of typer
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - of a private class of typer
         """Return the options that precede a command."""
         scripts = ("install_completion", "show_completion")
         return [each for each in super().get_params(ctx) if each.name not in scripts]
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  # of private classes of typer
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of private classes of typer
         """Write what each command does, under the headings."""
         names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
         width = max(map(len, names))
@@ -81,7 +81,7 @@ class HelpedGroup(TyperGroup):
                     ]
                 )
 
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002  # as above
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - as above
         """Return the first sentence of the help."""
         return super().get_short_help_str(_LONGEST_SENTENCE)
 
@@ -114,7 +114,7 @@ def made(
     name: str,
     *,
     codes: Mapping[str, str] | None = None,
-    **settings: Any,  # noqa: ANN401  # those of typer
+    **settings: Any,  # noqa: ANN401 - those of typer
 ) -> TyperCommand:
     """Return the command of a function, with these settings of typer; its help ends with the exit codes."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -59,7 +59,7 @@ def version() -> None:
     typer.echo(f"tracker {__version__}")
 
 
-def _command(place: str, codes: Mapping[str, str] | None = None, **settings: Any) -> Maker:  # noqa: ANN401  # typer's
+def _command(place: str, codes: Mapping[str, str] | None = None, **settings: Any) -> Maker:  # noqa: ANN401 - typer's
     """Return what makes the command of a function, such as `stats:stats`; its module is imported then."""
     module, _, function = place.partition(":")
     return lambda name: made(
@@ -152,7 +152,7 @@ _before = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - how typer calls it
     """Answer `--version`."""
     if wanted:
         version()
@@ -165,7 +165,7 @@ def _options(
     *,
     server: ServerBefore = "",
     token_file: TokenFileBefore = None,
-    show: Annotated[  # noqa: ARG001  # its callback answers
+    show: Annotated[  # noqa: ARG001 - its callback answers
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:

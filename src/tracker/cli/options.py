@@ -39,7 +39,7 @@ def command_of(
     name: str,
     *,
     codes: Mapping[str, str],
-    **settings: Any,  # noqa: ANN401  # those of typer
+    **settings: Any,  # noqa: ANN401 - those of typer
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds a command to a group, made as `made` does."""
 

@@ -48,7 +48,7 @@ _M_ARENA_MAX = -8
 """The parameter of GNU's `mallopt` for how many heaps a process has."""
 _OPEN_FILES = 65_536
 
-_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
+_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104 - names to compare with, nothing is bound
 _OK = 200
 
 
@@ -97,7 +97,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     from tracker.stores.base import StoreOpenError
     from tracker.telemetry.logs import make_logger, stdlib_routed
 
-    out = sys.stdout or Path(os.devnull).open("wb")  # noqa: SIM115  # there is none when it was closed at start
+    out = sys.stdout or Path(os.devnull).open("wb")  # noqa: SIM115 - there is none when it was closed at start
     log = make_logger(settings.log_level, settings.log_format.value, out)
     for name in ineffective_variables(os.environ):
         log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")

@@ -32,7 +32,7 @@ _Table: TypeAlias = "tuple[Sequence[str], Sequence[Sequence[Cell]]]"
 """Columns, of which the second is the number of events, and rows."""
 
 
-def stats(  # noqa: PLR0913  # one for each option
+def stats(
     query: Query,
     *,
     by: Annotated[list[str] | None, by_option("Field to count by", _FIELDS)] = None,

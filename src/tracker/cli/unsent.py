@@ -34,7 +34,7 @@ _SECONDS = 2.0
 
 def _folder() -> Path:
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    home = Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111  # raises nothing if there is no home
+    home = Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111 - raises nothing if there is no home
     return (state if state.is_absolute() else home) / "tracker" / "unsent"
 
 

@@ -32,7 +32,7 @@ _COLUMNS = (
 )
 
 
-def versions(  # noqa: PLR0913  # one for each option
+def versions(
     service: Annotated[
         str,
         typer.Argument(

@@ -60,7 +60,7 @@ def from_yaml(text: str) -> Iterator[JsonValue]:
 class _Dumper(SafeDumper):
     """Writes texts of several lines as blocks."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # whatever it is
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - whatever it is
         return True
 
 
@@ -86,11 +86,11 @@ _Dumper.add_implicit_resolver(
 class _Loader(SafeLoader):
     """Loads lists, mappings, texts and null."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012  # as in the class above it
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the class above it
         first: [each for each in resolvers if each[0] in (f"{_TAG}null", f"{_TAG}merge")]
         for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
     }
-    yaml_constructors = {  # noqa: RUF012  # as in the class above it
+    yaml_constructors = {  # noqa: RUF012 - as in the class above it
         tag: SafeLoader.yaml_constructors[tag] for tag in (f"{_TAG}null", f"{_TAG}str", None)
     }
 

@@ -55,7 +55,7 @@ NO_CERTIFICATE = "NO_CERTIFICATE"
 class Connection:
     """Calls to one server; may be used by several threads."""
 
-    def __init__(  # noqa: PLR0913  # one for each option
+    def __init__(  # noqa: PLR0913 - one for each option
         self,
         server: str,
         *,
@@ -296,7 +296,7 @@ def pauses() -> Iterator[float]:
     """Yield the seconds to wait before each new attempt, a little longer each time."""
     pause = _FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that clients don't retry in step
+        yield pause * random.uniform(0.5, 1)  # noqa: S311 - so that clients don't retry in step
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

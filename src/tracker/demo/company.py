@@ -71,8 +71,8 @@ def days_for(events: int) -> int:
 
 def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
     """Yield the catalog entries of the services."""
-    chance = random.Random(seed + 2)  # noqa: S311 - not a secret
-    services = _services(random.Random(seed))  # noqa: S311 - as above
+    chance = random.Random(seed + 2)
+    services = _services(random.Random(seed))
     for place, service in enumerate(services):
         later = _NAMES[place + 1 :]
         called = chance.sample(later, min(len(later), chance.randrange(1, 4)))
@@ -97,8 +97,8 @@ def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
 
 def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
     """Yield events that ended by `until` (in microseconds since the epoch), nearly in the order of time."""
-    chance = random.Random(seed)  # noqa: S311 - not a secret
-    company = Stories(chance, _services(random.Random(seed)), _callers(seed))  # noqa: S311 - as above
+    chance = random.Random(seed)
+    company = Stories(chance, _services(random.Random(seed)), _callers(seed))
     first = until - days * 24 * _HOUR
     hours = range(first, until, _HOUR)
     busyness = [_busyness(hour) for hour in hours]
@@ -119,8 +119,8 @@ def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_p
 
 def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
     """Return what is under way at a moment, and what is planned for the two weeks after it."""
-    chance = random.Random(seed + 1)  # noqa: S311 - not a secret
-    services = _services(random.Random(seed))  # noqa: S311 - as above
+    chance = random.Random(seed + 1)
+    services = _services(random.Random(seed))
     company = Stories(chance, services, {}, runs=0)
     chosen = chance.sample(services, 22)
     running = [company.running(service, until) for service in chosen[:6]]
@@ -153,8 +153,8 @@ def _ahead(until: int) -> Iterator[int]:
 def _busyness(hour: int) -> float:
     """Return the weight of an hour: highest on weekdays, in the morning and after lunch."""
     moment = datetime.fromtimestamp(hour / MICROS, UTC)
-    by_hour = (0.1, 1.0, 0.8)[(8 <= moment.hour < 18) + (12 <= moment.hour < 14)]  # noqa: PLR2004 - o'clock
-    return by_hour * (0.15 if moment.weekday() > 4 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
+    by_hour = (0.1, 1.0, 0.8)[(8 <= moment.hour < 18) + (12 <= moment.hour < 14)]
+    return by_hour * (0.15 if moment.weekday() > 4 else 1.0)
 
 
 def _callers(seed: int) -> Mapping[str, Sequence[str]]:

@@ -28,14 +28,14 @@ class Company:
 
 def company(seed: int, services: int, *, missing: float = 0.1) -> Company:
     """Return a company of some services; the catalog lacks the share `missing` of their dependencies."""
-    chance = random.Random(f"company {seed}")  # noqa: S311 - not a secret
+    chance = random.Random(f"company {seed}")
     names = [f"service-{number:03}" for number in range(services)]
     calls: dict[str, list[str]] = {}
     for place, name in enumerate(names):
         later = names[place + 1 :]
         called = chance.sample(later, min(len(later), chance.choice((0, 1, 1, 2, 2, 3, 4))))
         shared = names[-max(1, services // 20) :]  # databases, queues and caches
-        if name not in shared and chance.random() < 0.4:  # noqa: PLR2004 - a share
+        if name not in shared and chance.random() < 0.4:
             called.append(chance.choice(shared))
         calls[name] = list(dict.fromkeys(called))
     callers: defaultdict[str, list[str]] = defaultdict(list)

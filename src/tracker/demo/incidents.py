@@ -96,7 +96,7 @@ def history(seed: int, scale: Scale, incidents: int) -> History:
 def make(seed: int, scale: Scale, incidents: int) -> Maker:
     """Return what makes such a history, and knows how."""
     of = company(seed, scale.services, missing=scale.missing)
-    maker = Maker(random.Random(f"history {seed}"), of, scale.first)  # noqa: S311 - not a secret
+    maker = Maker(random.Random(f"history {seed}"), of, scale.first)
     maker.noise(scale.until, scale.changes_an_hour)
     maker.plant((scale.first + scale.until) // 2, scale.until, incidents)
     maker.changes.sort(key=lambda change: change.start)
@@ -145,11 +145,11 @@ class Maker:
         """Record changes that cause nothing, unless one of them is chosen for it."""
         at = float(self._first)
         while at < until:
-            busy = 1.6 if 8 <= at // _HOUR % 24 < 18 else 0.57  # noqa: PLR2004 - o'clock
+            busy = 1.6 if 8 <= at // _HOUR % 24 < 18 else 0.57
             at += self._chance.expovariate(changes_an_hour * busy / 2.4 / _HOUR)
             (service,) = self._chance.choices(self._of.names, self._of.activity)
             kind = self._chance.random()
-            if kind < 0.7:  # noqa: PLR2004 - a share
+            if kind < 0.7:
                 self._release(service, int(at))
             else:
                 self._single(service, int(at), kind)
@@ -173,7 +173,7 @@ class Maker:
             if kind == "coincident noise":
                 self._burst(service, at)
             self._incident(service, at, cause.id, kind, self._told(cause.service, service))
-            if service != cause.service and self._chance.random() < 0.5:  # noqa: PLR2004 - a share
+            if service != cause.service and self._chance.random() < 0.5:
                 near = at + round(self._chance.uniform(-5, 3) * _MINUTE)
                 self.alike.append(self._alert(cause.service, near, "", "direct"))
 
@@ -204,10 +204,10 @@ class Maker:
     def _release(self, service: str, at: int) -> None:
         self._releases[service] += 1
         version = f"1.{self._releases[service]}.0"
-        lines = round(self._chance.lognormvariate(4.4, 1.3)) + 1 if self._chance.random() < 0.7 else 0  # noqa: PLR2004 - a share
+        lines = round(self._chance.lognormvariate(4.4, 1.3)) + 1 if self._chance.random() < 0.7 else 0
         for stage in _STAGES:
             took = round(self._chance.lognormvariate(1.6, 0.6) * _MINUTE)
-            failed = self._chance.random() < 0.04  # noqa: PLR2004 - a share
+            failed = self._chance.random() < 0.04
             status = _Status.failure if failed else _Status.success
             title = f"Deploy {service} {version}"
             self._add(MadeChange(service, _Type.deployment, stage, at, took, status, title, version, lines))
@@ -218,13 +218,13 @@ class Maker:
     def _single(self, service: str, at: int, kind: float) -> None:
         stage = self._chance.choices(_STAGES, (1, 1, 3))[0]
         took = round(self._chance.lognormvariate(1.0, 1.0) * _MINUTE)
-        if kind < 0.85:  # noqa: PLR2004 - a share
+        if kind < 0.85:
             title = self._chance.choice(("Set feature flag", "Change configuration"))
             what, took = f"{title} of {service}", took // 10
             change = MadeChange(service, _Type.operation, stage, at, took, _Status.done, what)
             change.configuration = True
             self._add(change)
-        elif kind < 0.95:  # noqa: PLR2004 - a share
+        elif kind < 0.95:
             title = self._chance.choice(("Migrate database", "Restart nodes", "Rotate certificates"))
             self._add(
                 MadeChange(
@@ -251,11 +251,11 @@ class Maker:
     def _shown(self, service: str, kind: str) -> str:
         """Return the service whose incident a change of one causes."""
         steps = {"one dependency away": 1, "two dependencies away": 2}.get(kind, 0)
-        if kind in {"configuration", "slow burn", "coincident noise"} and self._chance.random() < 0.2:  # noqa: PLR2004 - a share
+        if kind in {"configuration", "slow burn", "coincident noise"} and self._chance.random() < 0.2:
             steps = 1
         calls, callers = self._of.calls, self._of.callers
         for _ in range(steps):
-            asks_for_too_much = self._chance.random() < 0.12  # noqa: PLR2004 - a share
+            asks_for_too_much = self._chance.random() < 0.12
             near = [*calls.get(service, ())] if asks_for_too_much else [*callers.get(service, ())]
             service = self._chance.choice(
                 near or [*callers.get(service, ()), *calls.get(service, ()), service]
@@ -265,10 +265,10 @@ class Maker:
     def _told(self, changed: str, service: str) -> str:
         """Return the service that the text of an incident names, which may be the wrong one, or nothing."""
         told = self._chance.random()
-        if told < 0.25 and service != changed:  # noqa: PLR2004 - a share
+        if told < 0.25 and service != changed:
             return changed
         others = self._of.calls.get(service)
-        return self._chance.choice(others) if others and told > 0.92 else ""  # noqa: PLR2004 - a share
+        return self._chance.choice(others) if others and told > 0.92 else ""
 
     def _begins(self, cause: MadeChange, kind: str) -> int:
         """Return when the incident of a change is noticed."""
@@ -282,8 +282,8 @@ class Maker:
             case "slow burn":
                 minutes = 60 * chance.weibullvariate(4.5, 1.8)
             case "configuration":
-                minutes = chance.expovariate(1 / 5) if chance.random() < 0.6 else 60 * chance.uniform(0.5, 5)  # noqa: PLR2004 - a share
-            case _ if chance.random() < 0.25:  # noqa: PLR2004 - while it is rolled out
+                minutes = chance.expovariate(1 / 5) if chance.random() < 0.6 else 60 * chance.uniform(0.5, 5)
+            case _ if chance.random() < 0.25:
                 return cause.start + round(cause.took * chance.uniform(0.2, 1)) + round(noticed * _MINUTE)
             case _:
                 minutes = chance.lognormvariate(2.1, 1.0)
@@ -315,7 +315,7 @@ class Maker:
     def _alert(self, service: str, at: int, told: str, kind: str) -> event_pb.Event:
         fills_up = self._chance.random() < (0.6 if kind == "slow burn" else 0.1)
         trouble = self._chance.choice(_SLOW_TROUBLES if fills_up else _TROUBLES)
-        known = self._chance.random() < 0.92  # noqa: PLR2004 - a share
+        known = self._chance.random() < 0.92
         return event_pb.Event(
             title=f"{service}: {trouble}",
             attributes=event_pb.EventAttributes(

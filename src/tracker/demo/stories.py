@@ -67,15 +67,15 @@ class Stories:
         """Yield what happens to a service from a moment on."""
         (service,) = self._chance.choices(self._services, self._weights)
         kind = self._chance.random()
-        if kind < 0.8:  # noqa: PLR2004 - a share
+        if kind < 0.8:
             yield from self._release(service, at)
-        elif kind < 0.92:  # noqa: PLR2004 - a share
+        elif kind < 0.92:
             operation = self._operation(service, at)
             yield operation
             live = attributes_of(operation).environment is _Environment.production
-            if live and self._chance.random() < 0.1:  # noqa: PLR2004 - a share
+            if live and self._chance.random() < 0.1:
                 yield from self._incident(service, operation, at + self._between(2, 40) * _MINUTE)
-        elif kind < 0.995:  # noqa: PLR2004 - a share
+        elif kind < 0.995:
             yield self._drift(service, at)
         else:
             yield self._trouble(service, None, at)
@@ -108,7 +108,7 @@ class Stories:
             type=_Type.operation,
             environment=self._chance.choice(_STAGES[1:]),
             priority=_Priority.P4,
-            status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,  # noqa: PLR2004
+            status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,
             start_date=timestamp(at),
             end_date=timestamp(at + self._between(30, 480) * _MINUTE),
             source="runbook",
@@ -123,7 +123,7 @@ class Stories:
         service.release += 1
         version = f"1.{service.release}.{self._chance.randrange(3)}"
         for stage in _STAGES:
-            failed = self._chance.random() < 0.05  # noqa: PLR2004 - a share
+            failed = self._chance.random() < 0.05
             ending = _Status.failure if failed else _Status.success
             deployment = self._deployment(service, version, stage, at, ending)
             yield deployment
@@ -131,7 +131,7 @@ class Stories:
                 return
             took = metadata_of(deployment).elapsed
             at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
-            if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
+            if stage is _Environment.production and self._chance.random() < 0.06:
                 yield from self._incident(service, deployment, at)
 
     def _deployment(
@@ -176,13 +176,13 @@ class Stories:
         """Yield what a change caused: at once or hours later, there or up to two dependencies away."""
         kind = self._chance.random()
         hurt = service
-        for _ in range(2 if kind < 0.1 else 1 if kind < 0.3 else 0):  # noqa: PLR2004 - shares
+        for _ in range(2 if kind < 0.1 else 1 if kind < 0.3 else 0):
             hurt = self._by_name[self._chance.choice(self._callers.get(hurt.name) or [hurt.name])]
-        if kind > 0.85:  # noqa: PLR2004 - a share
+        if kind > 0.85:
             at += self._between(2, 9) * _HOUR
         incident = self._trouble(hurt, cause, at)
         yield incident
-        if self._chance.random() < 0.5 and attributes_of(cause).version:  # noqa: PLR2004 - a share
+        if self._chance.random() < 0.5 and attributes_of(cause).version:
             version, took = (
                 f"1.{service.release - 1}.0",
                 duration_micros(metadata_of(incident).elapsed or _NO_TIME),
@@ -213,7 +213,7 @@ class Stories:
             _Status.close,
             linked=linked,
         )
-        if cause is not None and incident.metadata is not None and self._chance.random() < 0.67:  # noqa: PLR2004 - a share
+        if cause is not None and incident.metadata is not None and self._chance.random() < 0.67:
             incident.metadata.caused_by = [metadata_of(cause).id]
         return incident
 

@@ -111,7 +111,7 @@ def slack_linked(event: event_pb.Event, old: str, new: str, now: int, who: str =
     return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new), who=who)
 
 
-def change_linked(  # noqa: PLR0913, PLR0917  # the parts of an entry
+def change_linked(  # noqa: PLR0913, PLR0917 - the parts of an entry
     event: event_pb.Event, link: incident_pb.Link, old: str, new: str, now: int, comment: str, who: str
 ) -> _Entry:
     """Return the entry for a change that was linked to an incident, or whose link was taken back."""
@@ -259,7 +259,7 @@ def _difference(
     return _entry(event, now, change_type, comment, change, who=who)
 
 
-def _entry(  # noqa: PLR0913  # the parts of an entry
+def _entry(  # noqa: PLR0913 - the parts of an entry
     event: event_pb.Event,
     now: int,
     kind: _ChangeType,

@@ -10,5 +10,5 @@ from tracker.guardian.guard import Guard
 from tracker.guardian.protocol import Channel
 
 descriptor = int(sys.argv[1])
-os.set_inheritable(descriptor, False)  # noqa: FBT003  # positional only; the command must not inherit it
+os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional only; the command must not inherit it
 Guard(Channel(socket.socket(fileno=descriptor))).run()

@@ -56,8 +56,8 @@ def _prctl(option: int, value: int) -> None:
 def descendants(ancestor: int) -> list[int]:
     """Return the descendants of a process that `/proc` shows (Linux only)."""
     children = defaultdict(list)
-    for name in filter(str.isdecimal, os.listdir("/proc") if LINUX else ()):  # noqa: PTH208  # pathlib is slow to import
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  # as above
+    for name in filter(str.isdecimal, os.listdir("/proc") if LINUX else ()):  # noqa: PTH208 - pathlib is slow to import
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
             after_name = file.read().rpartition(b")")[2].split()
             children[int(after_name[_PARENT])].append(int(name))
     found = list(children[ancestor])
@@ -132,7 +132,7 @@ class Command:
                     take_terminal(os.getpid())
                 for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python has them ignored
                     signal.signal(number, signal.SIG_DFL)
-                os.execvpe(argv[0], argv, environ)  # noqa: S606  # the user's command, as given
+                os.execvpe(argv[0], argv, environ)  # noqa: S606 - the user's command, as given
             except OSError as error:
                 os.write(writing, _ERRNO.pack(error.errno or 0))
             finally:

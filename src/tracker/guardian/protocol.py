@@ -136,7 +136,7 @@ class Channel:
         return [_read(*json.loads(line)) for line in lines]
 
 
-def _read(kind: str, *fields: Any) -> Message:  # noqa: ANN401  # of whatever types its fields have
+def _read(kind: str, *fields: Any) -> Message:  # noqa: ANN401 - of whatever types its fields have
     message = _KINDS_BY_NAME[kind](*fields)
     if isinstance(message, Start | Renewed):
         message = message._replace(deadlines=Deadlines(*message.deadlines))

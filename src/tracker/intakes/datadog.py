@@ -83,7 +83,7 @@ class DatadogEvents:
             route("GET", "/api/v1/validate", self._validate, Permission.EVENT_WRITE),
         )
 
-    async def _validate(self, request: HttpRequest, call: Call) -> HttpResponse:  # noqa: ARG002  # a handler has both
+    async def _validate(self, request: HttpRequest, call: Call) -> HttpResponse:  # noqa: ARG002 - a handler has both
         """Say that a key, which has passed the check of permissions before, is valid."""
         return json_response({"valid": True})
 

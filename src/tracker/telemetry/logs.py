@@ -124,7 +124,7 @@ _OWN_NAMES: Final = ("time", "level", "msg")
 
 def make_logger(
     level: str,
-    format: Format,  # noqa: A002  # the name of the setting
+    format: Format,  # noqa: A002 - the name of the setting
     stream: IO[str] | IO[bytes],
 ) -> FilteringBoundLogger:
     """Return a logger that writes lines of `level` and above to the file descriptor of `stream`.

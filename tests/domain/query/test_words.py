@@ -18,7 +18,7 @@ long = "a" * MAX_WORD
 @example(text=f"x {long[1:]}b", wanted=long[1:], prefix=False)
 @example(text="a_b", wanted="a b", prefix=False)
 @example(text="ab1", wanted="b1", prefix=False)
-def test_a_text_in_ascii_has_the_phrases_that_any_other_has(text: str, wanted: str, prefix: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_text_in_ascii_has_the_phrases_that_any_other_has(text: str, wanted: str, prefix: bool) -> None:
     assume(words(wanted))
     phrase = Phrase(tuple(words(wanted)), prefix)
     # The letter behind it is a word of its own, and makes that the text is not ASCII.

@@ -76,7 +76,7 @@ def _narrowed(name: str) -> object:
 
 
 @command("create")
-def create(  # noqa: PLR0913  # one for each option
+def create(
     *,
     name: Annotated[str, typer.Option(metavar="NAME", help="What the token is for.")],
     allow: Annotated[

@@ -61,7 +61,7 @@ def export(
         raise CommandError(f"interrupted{hint}", INTERRUPTED) from None
 
 
-def import_(  # noqa: PLR0913  # one for each option
+def import_(
     file: Annotated[
         str,
         typer.Argument(

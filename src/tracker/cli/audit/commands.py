@@ -36,7 +36,7 @@ _End = Annotated[datetime | None, end_option("Latest time, such as yesterday.")]
 
 
 @command("list")
-def list_(  # noqa: PLR0913  # one for each option
+def list_(
     *,
     record: Annotated[
         str,

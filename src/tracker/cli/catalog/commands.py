@@ -139,7 +139,7 @@ def export(
         print_document(entity, Output.YAML)
 
 
-def _apply(  # noqa: PLR0913 - the options of two commands
+def _apply(
     api: Api,
     read: Callable[[Iterable[Path]], Sequence[Described]],
     files: Sequence[Path],
@@ -197,7 +197,7 @@ def list_entries(*, api: ListApi) -> None:
 
 
 @command("versions")
-def versions(  # noqa: PLR0913  # one for each option
+def versions(
     name: Name,
     *,
     available: Annotated[

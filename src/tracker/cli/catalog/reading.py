@@ -46,7 +46,7 @@ class Described(NamedTuple):
     given: frozenset[str]
 
 
-class Mistakes(Exception):  # noqa: N818  # what was found, one line each
+class Mistakes(Exception):  # noqa: N818 - what was found, one line each
     """The files can't be read or applied; `lines` say where and why, one line a mistake."""
 
     def __init__(self, *lines: str) -> None:

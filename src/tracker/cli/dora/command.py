@@ -28,7 +28,7 @@ _BY: Final = ("service", "team", "environment")
 _PAGE: Final = 1_000
 
 
-def dora(  # noqa: PLR0913  # one for each option
+def dora(
     *,
     method: Annotated[
         str,

@@ -58,8 +58,8 @@ class Repository:
 
     def _run(self, arguments: Iterable[str]) -> str | None:
         """Return what a command of Git prints, or None if it fails."""
-        done = subprocess.run(  # noqa: S603  # Git, with arguments that are checked
-            ["git", "-C", str(self._folder), "--no-pager", *arguments],  # noqa: S607  # the user's own
+        done = subprocess.run(  # noqa: S603 - Git, with arguments that are checked
+            ["git", "-C", str(self._folder), "--no-pager", *arguments],  # noqa: S607 - the user's own
             capture_output=True,
             text=True,
             errors="replace",

@@ -25,7 +25,7 @@ def approve(id_: EventId, *, comment: Comment = "", who: Who, api: RecordApi) ->
 
     Example: tracker event approve 0190d6e0 --comment 'tested on preproduction'
     """
-    _decide(api, id_, "approved", "planned", comment, who)
+    _decide(api, id_, "approved", "planned", comment=comment, who=who)
 
 
 def reject(id_: EventId, *, comment: Comment = "", who: Who, api: RecordApi) -> None:
@@ -33,10 +33,10 @@ def reject(id_: EventId, *, comment: Comment = "", who: Who, api: RecordApi) -> 
 
     Example: tracker event reject 0190d6e0 --comment 'wait for the fix'
     """
-    _decide(api, id_, "rejected", "close", comment, who)
+    _decide(api, id_, "rejected", "close", comment=comment, who=who)
 
 
-def _decide(api: Api, id_: str, decision: str, status: str, comment: str, who: str) -> None:  # noqa: PLR0913, PLR0917 - what it is made of
+def _decide(api: Api, id_: str, decision: str, status: str, *, comment: str, who: str) -> None:
     from tracker.client.rpcs import ADD_CHANGELOG_ENTRY, UPDATE_EVENT
     from tracker.pb import event_pb
 

@@ -103,7 +103,7 @@ def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[Cell]:
     )
 
 
-def overlaps(  # noqa: PLR0913  # one for each option
+def overlaps(
     query: Query,
     *,
     from_: Annotated[

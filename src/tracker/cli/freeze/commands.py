@@ -99,7 +99,7 @@ def list_(*, service: Service = "", environment: Environment = "", api: ListApi)
 
 
 @command("upcoming")
-def upcoming(  # noqa: PLR0913  # one for each option
+def upcoming(
     *,
     service: Service = "",
     environment: Environment = "",

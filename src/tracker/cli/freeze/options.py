@@ -148,7 +148,7 @@ def _option(
     *,
     flag: str,
     default: object = None,
-    **settings: Any,  # noqa: ANN401  # those of typer
+    **settings: Any,  # noqa: ANN401 - those of typer
 ) -> Parameter:
     return option(name, Annotated[of, typer.Option(flag, help=help_, **settings)], default)
 

@@ -108,7 +108,7 @@ def _print_outcome(message: intake_pb.IntakeMessage | None) -> None:
 
 
 @command("test")
-def try_(  # noqa: PLR0913  # one for each option
+def try_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="File with the message; -: standard input.")],
     *,
     sender: Annotated[str, typer.Option(metavar="NAME", help="Name of the sender, such as github.")],

@@ -37,7 +37,7 @@ command = partial(command_of, app, codes=LOCK_TABLE)
 
 
 @command("acquire")
-def acquire(  # noqa: PLR0913  # one for each option
+def acquire(
     wanted: LockToTake,
     *,
     ttl: Annotated[
@@ -96,7 +96,7 @@ def renew(
 
 
 @command("release")
-def release(  # noqa: PLR0913  # one for each option
+def release(
     id_: LockId,
     *,
     force: Annotated[
@@ -156,7 +156,7 @@ def show(id_: LockId, *, api: RecordApi) -> None:
 
 
 @command("run", context_settings={"allow_interspersed_args": False})
-def run(  # noqa: PLR0913  # one for each option
+def run(
     wanted: LockToTake,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command to run.")],
     *,

@@ -185,7 +185,7 @@ class _Attempt:
             self._said = text
 
 
-def hold(  # noqa: PLR0913  # what a lock is held with, and for
+def hold(
     connection: Connection,
     request: lock_pb.CreateLockRequest,
     guarded: GuardedCommand,

@@ -176,9 +176,9 @@ def launch(
     """
     ours, its = socket.socketpair()
     with its:
-        os.set_inheritable(its.fileno(), True)  # noqa: FBT003  # positional only
+        os.set_inheritable(its.fileno(), True)  # noqa: FBT003 - positional only
         command = [sys.executable, "-P", "-m", "tracker.guardian", str(its.fileno())]
-        process = subprocess.Popen(  # noqa: S603  # our own program
+        process = subprocess.Popen(  # noqa: S603 - our own program
             command, env=dict(environ), close_fds=False, process_group=0, stdout=stdout, stderr=stderr
         )
     return process, protocol.Channel(ours)

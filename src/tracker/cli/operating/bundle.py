@@ -43,7 +43,7 @@ _FRAME = re.compile(r'^\s*File "(.*?)", line (\d+), in (\S+)|^([A-Za-z_][\w.]*(?
 _CHECK_SECONDS = 5.0
 
 
-def support_bundle(  # noqa: PLR0913  # one for each option
+def support_bundle(
     configuration: Annotated[Configuration | Sequence[str], lenient_settings()],
     file: Annotated[
         Path | None,
@@ -82,7 +82,7 @@ def support_bundle(  # noqa: PLR0913  # one for each option
         echo(f"left out: {name}: {why}")
 
 
-def _parts(  # noqa: PLR0913  # one for each option
+def _parts(
     configuration: Configuration | Sequence[str],
     left_out: dict[str, str],
     *,
@@ -224,7 +224,7 @@ def _hiding(configuration: Configuration | Sequence[str]) -> Callable[[str], str
         with suppress(ValueError):
             secrets.add(urlsplit(configuration.settings.mongo_uri or "").password or "")
     texts = sorted((each for each in secrets if len(each) >= _SHORTEST_SECRET), key=len, reverse=True)
-    home = os.path.expanduser("~")  # noqa: PTH111  # raises nothing if there is no home
+    home = os.path.expanduser("~")  # noqa: PTH111 - raises nothing if there is no home
 
     def hide(text: str) -> str:
         for each in texts:

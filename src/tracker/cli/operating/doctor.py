@@ -36,7 +36,7 @@ _NARROW = 60
 """Columns below which what was found stands below its check."""
 
 
-def doctor(  # noqa: PLR0913  # one for each option
+def doctor(
     configuration: Annotated[Configuration | Sequence[str], lenient_settings()],
     *,
     server: OtherServer = "",

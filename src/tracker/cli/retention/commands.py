@@ -59,7 +59,7 @@ _SECONDS_A_DAY = 86_400
 
 
 @command("create")
-def create(  # noqa: PLR0913  # one for each option
+def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
     *,
     keep: Annotated[timedelta, duration_option("How old events get, such as 400d.")],
@@ -98,7 +98,7 @@ def list_(*, api: ListApi) -> None:
 
 
 @command("edit")
-def edit(  # noqa: PLR0913  # one for each option
+def edit(
     policy: Policy,
     *,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Another name.")] = None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Never
 
 
-def run(  # noqa: PLR0913  # one for each option
+def run(
     fields: Annotated[
         EventFields,
         event_options("service", without=("status", "start_date", "end_date"), type="deployment"),

@@ -54,7 +54,7 @@ _MOST = 1_000
 
 
 @command("create")
-def create(  # noqa: PLR0913  # one for each option
+def create(
     url: Annotated[
         str,
         typer.Argument(metavar="URL", help="Address that messages are sent to; -: a line of standard input."),
@@ -114,7 +114,7 @@ def show(webhook: Name, *, api: RecordApi) -> None:
 
 
 @command("update")
-def update(  # noqa: PLR0913  # one for each option
+def update(
     webhook: Name,
     *,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Another address.")] = None,

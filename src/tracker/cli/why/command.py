@@ -61,7 +61,7 @@ def _link_option(help_: str) -> object:
     return typer.Option(metavar="CHANGE", autocompletion=completing.event_ids, help=help_)
 
 
-def why(  # noqa: PLR0913  # one for each option
+def why(
     id_: Annotated[
         str,
         typer.Argument(

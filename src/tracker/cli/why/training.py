@@ -66,7 +66,7 @@ def train_weights(api: Api) -> None:
     echo()
     print_rows(_FIGURES, [(name, f"{present[name]:.3f}", f"{trained[name]:.3f}") for name in present])
     echo()
-    changed = {name: round(value, 3) for name, value in new.items() if abs(value - weights[name]) > 0.0005}  # noqa: PLR2004  # rounded to nothing
+    changed = {name: round(value, 3) for name, value in new.items() if abs(value - weights[name]) > 0.0005}  # noqa: PLR2004 - rounded to nothing
     if trained["log loss"] >= present["log loss"]:
         say("the new weights are no better on incidents that they were not made from: keep the old ones")
     echo(f"WHY_WEIGHTS={','.join(f'{name}={value:g}' for name, value in new.items() if name in changed)}")
@@ -147,7 +147,7 @@ def _figures(cases: Sequence[Case], by_fold: Sequence[Mapping[str, float]]) -> M
     known = max(1, len(ranks))
     return {
         "hit@1": sum(rank == 1 for rank in ranks) / known,
-        "hit@3": sum(rank <= 3 for rank in ranks) / known,  # noqa: PLR2004  # as its name says
+        "hit@3": sum(rank <= 3 for rank in ranks) / known,  # noqa: PLR2004 - as its name says
         "MRR": sum(1 / rank for rank in ranks) / known,
         "log loss": sum(losses) / len(losses),
     }

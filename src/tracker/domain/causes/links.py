@@ -27,7 +27,7 @@ def links_of(incident: event_pb.Event) -> Mapping[str, incident_pb.Link]:
     return {change: link for link in reversed(LINKS) for change in getattr(metadata, link.name)}
 
 
-def linked(  # noqa: PLR0913, PLR0917  # what a request says, and when
+def linked(  # noqa: PLR0913, PLR0917 - what a request says, and when
     incident: event_pb.Event,
     change: event_pb.Event,
     link: incident_pb.Link,

@@ -52,7 +52,7 @@ def first_within(value: float, levels: Sequence[tuple[float, Level]], last: Leve
     return next((level for bound, level in levels if value <= bound), last)
 
 
-def duration_figure(  # noqa: PLR0913  # what is counted, and how
+def duration_figure(  # noqa: PLR0913 - what is counted, and how
     samples: Sequence[Sample],
     median: Callable[[Sequence[float]], float],
     unit: int,

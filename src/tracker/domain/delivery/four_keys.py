@@ -126,9 +126,9 @@ def frequency(samples: Sequence[Sample], period: Period) -> Figure:
 
 
 def _failure_level(share: float) -> Level:
-    if share <= 0.15:  # noqa: PLR2004  # the class of Four Keys
+    if share <= 0.15:  # noqa: PLR2004 - the class of Four Keys
         return Level("0-15%")
-    return Level("16-45%" if share < 0.46 else "46-60%")  # noqa: PLR2004  # the same
+    return Level("16-45%" if share < 0.46 else "46-60%")  # noqa: PLR2004 - the same
 
 
 def figure(metric: int, found: Facts, period: Period) -> Figure:

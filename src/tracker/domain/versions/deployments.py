@@ -101,7 +101,7 @@ class _Run(NamedTuple):
     last: EventBrief
 
 
-def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is asked
+def deployed_versions(  # noqa: PLR0913, PLR0917 - what is known, and what is asked
     service: str,
     events: Iterable[EventBrief],
     scheme: version_pb.Scheme,

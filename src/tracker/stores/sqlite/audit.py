@@ -21,7 +21,7 @@ SELECT = (
     "SELECT number, at, record, action, record_id, log, position, CAST(content AS BLOB), salt, commitment,"
     " hash FROM audit"
 )
-_ADD = f"INSERT INTO audit VALUES ({', '.join('?' * len(Entry._fields))})"  # noqa: S608 - question marks
+_ADD = f"INSERT INTO audit VALUES ({', '.join('?' * len(Entry._fields))})"
 _FORGOTTEN_AT_ONCE = 1_000
 
 

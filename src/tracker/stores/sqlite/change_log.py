@@ -50,23 +50,26 @@ _NEW = f"iif(octet_length(?4) <= {LARGEST_LOGGED}, ?4, NULL)"
 _CREATED: Final = f"{_ADD} VALUES (?1, ?2, ?3, ?6, {ChangeKind.CREATED}, ?5, NULL, {_NEW}, NULL, NULL)"
 # A scalar subquery, since INSERT ... SELECT into a table with a trigger would go through a temporary table.
 _UPDATED: Final = {
-    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.UPDATED}, ?5, (SELECT {_SHORT} FROM {table} WHERE {key} = ?5), {_NEW}, NULL, NULL)"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.UPDATED}, ?5,"
+    f" (SELECT {_SHORT} FROM {table} WHERE {key} = ?5), {_NEW}, NULL, NULL)"
     for kind, (table, key) in _KEYS.items()
 }
 _DELETED: Final = {
-    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.DELETED}, ?4, (SELECT document FROM {table} WHERE {key} = ?4), NULL, ?5, ?6)"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.DELETED}, ?4,"
+    f" (SELECT document FROM {table} WHERE {key} = ?4), NULL, ?5, ?6)"
     for kind, (table, key) in _KEYS.items()
 }
 _CREATED_SINCE = f"SELECT ?, ?, ?, {RecordKind.EVENT}, {ChangeKind.CREATED}, id, NULL, {_SHORT}, NULL, NULL"
 _EVENTS_CREATED: Final = f"{_ADD} {_CREATED_SINCE} FROM events WHERE number > ? ORDER BY number"
 
 _CURRENT = " ".join(
-    f"WHEN {kind} THEN (SELECT document FROM {table} WHERE {key} = changes.id)"  # noqa: S608 - our own tables
+    f"WHEN {kind} THEN (SELECT document FROM {table} WHERE {key} = changes.id)"
     for kind, (table, key) in _KEYS.items()
 )
 _AFTER = f"iif(kind = {ChangeKind.DELETED}, NULL, coalesce(after, CASE record {_CURRENT} END))"
 _SELECT: Final = (
-    f"SELECT number, at, record, kind, id, principal, CAST(before AS BLOB), CAST({_AFTER} AS BLOB), ending, reason, origin"  # noqa: S608, E501 - our own columns
+    "SELECT number, at, record, kind, id, principal,"
+    f" CAST(before AS BLOB), CAST({_AFTER} AS BLOB), ending, reason, origin"
     " FROM changes WHERE number > ? AND number <= ?"
 )
 _AT: Final = "SELECT at FROM changes WHERE number = ?"
@@ -159,7 +162,10 @@ class SqliteChangeLog:
 
     async def rewrite(self, texts: Sequence[str], rewrite: Rewrite) -> int:
         contains = "instr(before, ?1) OR instr(after, ?1)"
-        sql = f"SELECT number, record, id, before, after FROM changes WHERE number > ?2 AND ({contains}) ORDER BY number LIMIT ?3"  # noqa: S608, E501 - our own columns
+        sql = (
+            "SELECT number, record, id, before, after FROM changes"
+            f" WHERE number > ?2 AND ({contains}) ORDER BY number LIMIT ?3"
+        )
         changed: set[int] = set()
 
         def rewritten(record: int, record_id: str, document: str | None) -> str | None:

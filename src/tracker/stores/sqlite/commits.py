@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.writer import Writer
 
 _COLUMNS = 'repository, sha, committed_at, service, head, base, "merge"'
-SELECT = f"SELECT {_COLUMNS} FROM commits"  # noqa: S608 - names of columns
+SELECT = f"SELECT {_COLUMNS} FROM commits"
 _ADD = (
-    f"INSERT INTO commits ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
+    f"INSERT INTO commits ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (repository, sha) DO UPDATE SET committed_at = excluded.committed_at,"
     " service = excluded.service, head = iif(excluded.head = '', head, excluded.head),"
     " base = iif(excluded.head = '', base, excluded.base),"

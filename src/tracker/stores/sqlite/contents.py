@@ -163,7 +163,7 @@ class _Table(Generic[R]):
     _add: Callable[[apsw.Connection, R], None]
 
     async def count(self) -> int:
-        return int(self._db.execute(f"SELECT count(*) FROM {self._name}").get)  # noqa: S608 - our own tables
+        return int(self._db.execute(f"SELECT count(*) FROM {self._name}").get)
 
     async def batches(self) -> AsyncIterator[Sequence[R]]:
         batch: list[R] = []

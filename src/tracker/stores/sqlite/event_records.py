@@ -153,14 +153,14 @@ def update(db: apsw.Connection, before: event_pb.Event, event: event_pb.Event) -
     event = _divide(db, before, event)
     changed, *columns = row(event)
     log_updated(db, RecordKind.EVENT, str(changed), str(columns[-1]))
-    sql = f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?"  # noqa: S608 - our own columns
+    sql = f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?"
     _write(db, sql, event, (*columns, changed))
     return event
 
 
 def last_row(table: str) -> Callable[[apsw.Connection], int]:
     """Return the query for the number of the last row of a table."""
-    return lambda db: int(db.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").get)  # noqa: S608 - our own tables
+    return lambda db: int(db.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").get)
 
 
 def mentioning(
@@ -168,7 +168,7 @@ def mentioning(
 ) -> Sequence[str]:
     """Return the ids of the events in some rows of a table whose documents contain one of some texts."""
     contains = " OR ".join(["instr(document, ?)"] * len(texts))
-    sql = f"SELECT {column} FROM {table} WHERE rowid > ? AND rowid <= ? AND ({contains})"  # noqa: S608 - our own tables
+    sql = f"SELECT {column} FROM {table} WHERE rowid > ? AND rowid <= ? AND ({contains})"
     return [of_event for (of_event,) in db.execute(sql, (*rows, *texts))]
 
 

@@ -80,7 +80,7 @@ def _inspect(
     _check(db, found, check_seconds)
     tables = {str(name) for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     for name in sorted(tables & set(migrations.RECORDS)):
-        found.records[name] = int(db.execute(f"SELECT count(*) FROM {name}").get)  # noqa: S608 - our own tables
+        found.records[name] = int(db.execute(f"SELECT count(*) FROM {name}").get)
     if found.version != found.newest_version:
         return  # the rest is asked as this version stores it
     found.access = _documents(db, access_pb.Access, "access")
@@ -116,7 +116,7 @@ def _size(file: Path) -> int:
 
 
 def _documents(db: apsw.Connection, kind: type[M], table: str) -> Sequence[M]:
-    rows = db.execute(f"SELECT id, CAST(document AS BLOB) FROM {table} ORDER BY id")  # noqa: S608 - our own tables
+    rows = db.execute(f"SELECT id, CAST(document AS BLOB) FROM {table} ORDER BY id")
     return [parse(kind, str(name), document) for name, document in rows if isinstance(document, bytes)]
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
-SELECT_TALLIES = f"SELECT {', '.join(Tally._fields)} FROM intakes"  # noqa: S608 - our own columns
-SELECT_MESSAGES = f"SELECT {', '.join(KeptMessage._fields)} FROM intake_messages"  # noqa: S608 - our own columns
+SELECT_TALLIES = f"SELECT {', '.join(Tally._fields)} FROM intakes"
+SELECT_MESSAGES = f"SELECT {', '.join(KeptMessage._fields)} FROM intake_messages"
 _WITHOUT_BODY = SELECT_MESSAGES.replace("body,", "'',", 1)
 _ADD_TALLY = (
-    f"INSERT INTO intakes ({', '.join(Tally._fields)})"  # noqa: S608 - our own columns
+    f"INSERT INTO intakes ({', '.join(Tally._fields)})"
     f" VALUES ({', '.join('?' * len(Tally._fields))})"
     " ON CONFLICT (sender) DO "
 )
@@ -34,7 +34,7 @@ _COUNT = (
     " problem_at = max(problem_at, excluded.problem_at)"
 )
 _KEEP = (
-    f"INSERT INTO intake_messages ({', '.join(KeptMessage._fields)})"  # noqa: S608 - our own columns
+    f"INSERT INTO intake_messages ({', '.join(KeptMessage._fields)})"
     f" VALUES ({', '.join('?' * len(KeptMessage._fields))}) ON CONFLICT (id) DO NOTHING"
 )
 _FORGET = (

@@ -25,7 +25,7 @@ _COLUMNS = (
 )
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _SELECT = "SELECT token_hash, id, CAST(document AS BLOB) FROM locks"
-_INSERT = f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})"  # noqa: S608 - our own columns
+_INSERT = f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})"
 _SELECT_KEY = (
     "SELECT fencing_token, (SELECT id FROM locks WHERE id = lock_id) FROM lock_keys"
     " WHERE (service, environment, resource) = (?, ?, ?)"
@@ -71,7 +71,7 @@ def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> Rea
 def count(db: apsw.Connection, where: locks.LockFilter) -> int:
     """Count the matching locks."""
     clauses, bindings = _clauses(where)
-    return int(db.execute(f"SELECT count(*) FROM locks WHERE {clauses}", bindings).get)  # noqa: S608 - our own columns
+    return int(db.execute(f"SELECT count(*) FROM locks WHERE {clauses}", bindings).get)
 
 
 def select_leases(db: apsw.Connection) -> Sequence[locks.LeaseState]:
@@ -130,7 +130,7 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     if not locks.is_renewal(stored, lock):
         log_updated(db, RecordKind.LOCK, stored.id, document)
     db.execute(
-        f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
+        f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",
         (*_columns(key, lock), document, stored.id),
     )
     return lock

@@ -92,7 +92,7 @@ def begin_filling(db: apsw.Connection, source: str) -> None:
     if db.pragma("application_id") == _FILLED_ID:
         return
     for table in RECORDS:
-        if db.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get:  # noqa: S608 - our own tables
+        if db.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get:
             raise not_empty(table)
     with db:
         db.execute("CREATE TABLE filling (source TEXT NOT NULL) STRICT")

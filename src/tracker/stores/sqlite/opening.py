@@ -279,7 +279,7 @@ def _require_sound(connection: apsw.Connection) -> None:
         _require_ok(connection.pragma("quick_check", table))
     for column in _EVENT_ORDERS:
         for end in ("ASC", "DESC"):
-            connection.execute(f"SELECT document FROM events ORDER BY {column} {end} LIMIT 1")  # noqa: S608 - our own columns
+            connection.execute(f"SELECT document FROM events ORDER BY {column} {end} LIMIT 1")
     give_up = time.monotonic() + _CHECK_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > give_up, _CHECK_STEPS)
     try:

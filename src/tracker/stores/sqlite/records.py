@@ -44,7 +44,7 @@ class Table(Generic[R]):
         """Store a record, in place of what is stored."""
         names, marks = ", ".join(columns), "?, " * len(columns)
         db.execute(
-            f"INSERT OR REPLACE INTO {self.name} (id, {names}, document) VALUES (?, {marks}?)",  # noqa: S608 - our own
+            f"INSERT OR REPLACE INTO {self.name} (id, {names}, document) VALUES (?, {marks}?)",
             (record_id, *columns.values(), document),
         )
 
@@ -55,13 +55,13 @@ class Table(Generic[R]):
 
     def has(self, db: apsw.Connection, record_id: str) -> bool:
         """Return whether a record is stored."""
-        query = f"SELECT EXISTS (SELECT 1 FROM {self.name} WHERE id = ?)"  # noqa: S608 - our own tables
+        query = f"SELECT EXISTS (SELECT 1 FROM {self.name} WHERE id = ?)"
         return bool(db.execute(query, (record_id,)).get)
 
     @property
     def select(self) -> str:
         """The query for the ids and the documents."""
-        return f"SELECT id, CAST(document AS BLOB) FROM {self.name}"  # noqa: S608 - our own tables
+        return f"SELECT id, CAST(document AS BLOB) FROM {self.name}"
 
 
 LINKS = Table("links", RecordKind.LINK, link_pb.Link, lambda link: {'"group"': link.group, "name": link.name})
@@ -122,7 +122,7 @@ class SqliteRecords(Generic[R]):
             if check is not None and (stored := self._select(db, record_id)) is not None:
                 check(stored)
             log_deleted(db, table.kind, record_id)
-            db.execute(f"DELETE FROM {table.name} WHERE id = ?", (record_id,))  # noqa: S608 - our own tables
+            db.execute(f"DELETE FROM {table.name} WHERE id = ?", (record_id,))
             return True
 
         return await self._writer.change(once_only(step, once, bool))
@@ -147,10 +147,10 @@ def page_of(db: apsw.Connection, message: type[M], table: str, key: str, page: P
     """Return a page of the documents of a table, in the order of a column that is a field of each."""
     where, after = ("", ()) if page.after is None else (f"WHERE {key} > ?", page.after)
     rows = db.execute(
-        f"SELECT {key}, CAST(document AS BLOB) FROM {table} {where} ORDER BY {key} LIMIT ? OFFSET ?",  # noqa: S608 - our own tables
+        f"SELECT {key}, CAST(document AS BLOB) FROM {table} {where} ORDER BY {key} LIMIT ? OFFSET ?",
         (*after, page.rows(-1), page.offset),
     )
     reading = Reading[M](page)
     reading.records += read_list(partial(parse, message), reading.within(rows))
-    total = known_total(reading) or Total(db.execute(f"SELECT count(*) FROM {table}").get)  # noqa: S608 - as above
+    total = known_total(reading) or Total(db.execute(f"SELECT count(*) FROM {table}").get)
     return found(reading, lambda record: (getattr(record, key),), total)

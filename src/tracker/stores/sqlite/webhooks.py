@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.writer import Writer
     from tracker.stores.webhooks import DeliveryFilter, Place
 
-SELECT_DELIVERIES = f"SELECT {', '.join(Delivery._fields)} FROM webhook_deliveries"  # noqa: S608 - our own columns
+SELECT_DELIVERIES = f"SELECT {', '.join(Delivery._fields)} FROM webhook_deliveries"
 _SELECT = "SELECT id, secrets, CAST(document AS BLOB) FROM webhooks"
 _ADD = "INSERT INTO webhooks (id, secrets, document) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
 _ADD_DELIVERY = (
-    f"INSERT INTO webhook_deliveries ({', '.join(Delivery._fields)})"  # noqa: S608 - our own columns
+    f"INSERT INTO webhook_deliveries ({', '.join(Delivery._fields)})"
     f" VALUES ({', '.join('?' * len(Delivery._fields))}) ON CONFLICT (id) DO NOTHING"
 )
 _NEXT_DUE = (

@@ -266,13 +266,13 @@ def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | 
         return counted
     sql, bindings = candidates.numbers
     limit = -1 if up_to is None else up_to + 1
-    return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
+    return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)
 
 
 def _count_scans(db: apsw.Connection, scans: Sequence[IndexScan], up_to: int) -> int:
     counted = 0
     for scan in scans:
-        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"
         counted += int(db.execute(sql, (*scan.bindings, up_to + 1 - counted)).get)
     return counted
 

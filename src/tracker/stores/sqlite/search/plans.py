@@ -309,7 +309,7 @@ def _complement(db: apsw.Connection, where: EventFilter) -> Complement | None:
     outside = [scan for side in sides if side.timed for scan in index_scans(side)]
     few = _OUTSIDE
     for scan in outside:
-        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"
         few -= int(db.execute(sql, (*scan.bindings, few + 1)).get)
         if few < 0:
             return None
@@ -325,7 +325,7 @@ def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
     if where.timed and not where.overlapping:
         (scan,) = index_scans(EventFilter(since=where.since, until=where.until))
         period = f"SELECT number {scan.clauses} LIMIT ?"
-        sql = f"SELECT count(*), ifnull(min(number), 1), ifnull(max(number), 0) FROM ({period})"  # noqa: S608 - our own clauses
+        sql = f"SELECT count(*), ifnull(min(number), 1), ifnull(max(number), 0) FROM ({period})"
         events, lowest, highest = db.execute(sql, (*scan.bindings, _LONG + 1)).get
         if events <= _LONG:
             return lowest, highest

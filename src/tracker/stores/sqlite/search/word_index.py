@@ -78,7 +78,7 @@ END
 BEGIN
     INSERT OR IGNORE INTO words_outdated VALUES (new.number);
 END
-"""  # noqa: S608 - our own paths
+"""
 """Marks an event as outdated when indexed parts of it change."""
 
 _DIGEST_BYTES: Final = 12
@@ -140,7 +140,7 @@ def merge(db: apsw.Connection) -> bool:
     SQLite would do it with some changes, all at once, for which the others would wait (`automerge`).
     """
     before = db.total_changes()
-    db.execute(f"INSERT INTO event_words (event_words, rank) VALUES ('merge', {_MERGED_PAGES})")  # noqa: S608 - a number
+    db.execute(f"INSERT INTO event_words (event_words, rank) VALUES ('merge', {_MERGED_PAGES})")
     return db.total_changes() - before > 1
 
 
@@ -255,11 +255,11 @@ def _write(
 ) -> None:
     """Index events, also in place of outdated ones, some of which may be deleted."""
     these = f"({', '.join(map(str, outdated))})"
-    db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
+    db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)
     if events:
-        sql = f"INSERT INTO event_words (rowid, title, message, terms) VALUES {places(len(events), 4)}"  # noqa: S608 - places
+        sql = f"INSERT INTO event_words (rowid, title, message, terms) VALUES {places(len(events), 4)}"
         db.execute(sql, tuple(chain.from_iterable(events)))
-    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)  # noqa: S608 - numbers
+    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)
     if up_to is not None:
         db.execute("UPDATE words_indexed SET up_to = ?", (up_to,))
 
