@@ -52,18 +52,14 @@ def log_loss(cases: Sequence[Case], weights: Mapping[str, float]) -> float:
     return -sum(_log_likelihood(case, weights) for case in cases) / max(1, len(cases))
 
 
-def fit(
-    cases: Sequence[Case],
-    weights: Mapping[str, float],
-    fixed: frozenset[str] = frozenset(),
-    spread: float = 1.0,
-) -> Mapping[str, float]:
+def fit(cases: Sequence[Case], weights: Mapping[str, float], spread: float = 1.0) -> Mapping[str, float]:
     """Return the weights for some cases; the prior distribution has the standard deviation `spread`.
 
-    Those of features that no case has, or that are `fixed`, stay.
+    Those of features that no case has stay as they are.
     """
-    found = {name for case in cases for each in case.alternatives for name, value in each.items() if value}
-    names = sorted(found - fixed)
+    names = sorted(
+        {name for case in cases for each in case.alternatives for name, value in each.items() if value}
+    )
     present, prior = dict(weights), 1 / spread**2
 
     def posterior(of: Mapping[str, float]) -> float:

@@ -364,7 +364,7 @@ async def test_locks_are_found_by_the_parts_of_their_keys(store: Store) -> None:
 
 
 async def test_hundreds_of_ends_are_forgotten_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_locks, "_FORGET_AT_ONCE", 100)
+    monkeypatch.setattr(sqlite_locks, "_FORGOTTEN_AT_ONCE", 100)
 
     async def take_and_release(number: int) -> None:
         lock = await taken(store, a_lock(str(number)), "token")

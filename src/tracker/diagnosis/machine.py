@@ -62,7 +62,7 @@ class _Unobserved:
 
 
 def check_machine(
-    configuration: Configuration, environ: Mapping[str, str], backups: Backups, *, whole: bool = False
+    configuration: Configuration, environ: Mapping[str, str], backups: Backups, *, whole: bool
 ) -> Iterator[Finding]:
     """Check settings, ports, TLS, the store with its records, backups, and issuers, one after the other.
 

@@ -17,9 +17,9 @@ _SIGNED_WITHIN = timedelta(minutes=20)
 """Entries of the audit log are signed after ten minutes while a server runs."""
 
 
-def check_tokens(keys: Iterable[auth_pb.ApiKey], now: datetime | None = None) -> Finding:
+def check_tokens(keys: Iterable[auth_pb.ApiKey]) -> Finding:
     """Find tokens that expire soon."""
-    now, valid, ending = now or datetime.now(UTC), 0, list[tuple[datetime, str]]()
+    now, valid, ending = datetime.now(UTC), 0, list[tuple[datetime, str]]()
     for each in keys:
         expires = None if each.expires_at is None else each.expires_at.to_datetime()
         if each.revoked_at is not None or (expires is not None and expires <= now):
@@ -61,16 +61,13 @@ def check_webhooks(webhooks: Sequence[webhook_pb.Webhook], failed_messages: int 
     return ok("webhooks", f"{len(webhooks)}, no message was given up")
 
 
-def check_audit(
-    last: datetime | None, signed: datetime | None, *, running: bool, now: datetime | None = None
-) -> Finding:
+def check_audit(last: datetime | None, signed: datetime | None, *, running: bool) -> Finding:
     """Find whether the newest entries of the audit log are signed."""
-    now = now or datetime.now(UTC)
     if last is None:
         return skipped("audit log", "it has no entries yet")
     if signed is None or last > signed:
         since = signed or last
-        if running and now - last > _SIGNED_WITHIN:
+        if running and datetime.now(UTC) - last > _SIGNED_WITHIN:
             return failed(
                 "audit log",
                 f"its newest entries are not signed, the last checkpoint is of {date(since)}",

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from tracker.diagnosis.findings import LATE, SOON, date, days, failed, ok, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tracker.config.settings import Settings
@@ -50,9 +50,9 @@ def check_tls(settings: Settings, names: Sequence[str]) -> Iterator[Finding]:
             yield failed("TLS_CLIENT_CA", f"{settings.tls_client_ca} can't be used: {why}", "mend it")
 
 
-def check_expiry(check: str, chain: Iterable[x509.Certificate], now: datetime | None = None) -> Finding:
+def check_expiry(check: str, chain: Sequence[x509.Certificate]) -> Finding:
     """Check when the first of some certificates expires."""
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     ends = min(each.not_valid_after_utc for each in chain)
     begins = max(each.not_valid_before_utc for each in chain)
     advice = "renew it; the server reads the files again when they change"

@@ -77,9 +77,7 @@ def _copy_shared(source: Message, target: catalog_pb.Catalog) -> None:
 _Type = catalog_pb.Type
 
 
-def followed(
-    entries: Sequence[catalog_pb.Catalog], types: Collection[catalog_pb.Type] = ()
-) -> AbstractSet[str]:
+def followed(entries: Sequence[catalog_pb.Catalog], types: Collection[catalog_pb.Type]) -> AbstractSet[str]:
     """Return the names of used deliverables whose latest version is the newest that was deployed.
 
     Nobody has written one, and none is pinned.

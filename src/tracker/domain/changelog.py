@@ -70,7 +70,7 @@ def signed_entry(entry: _Entry, principal: Principal, claimed: str) -> _Entry:
     return entry
 
 
-def author(event: event_pb.Event, who: str = "") -> str:
+def author(event: event_pb.Event, who: str) -> str:
     """Return the author of a change of an event: `who`, or else its owner."""
     return who or attributes_of(event).owner or SYSTEM
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID, uuid5
 
 from tracker.domain import changelog
-from tracker.domain.access import ANONYMOUS
 from tracker.domain.events import (
     FINISHED,
     RUNNING,
@@ -111,7 +110,7 @@ def violation(event: event_pb.Event) -> FieldViolation | None:
     return None
 
 
-def imported_event(event: event_pb.Event, now: int, principal: Principal = ANONYMOUS) -> event_pb.Event:
+def imported_event(event: event_pb.Event, now: int, principal: Principal) -> event_pb.Event:
     """Return the event to store for one that a principal imports at `now`.
 
     One without an id, which was never recorded, gets one that is derived from its content, and the time

@@ -159,7 +159,7 @@ def _read_rule(text: str, shown: datetime, zone: tzinfo | None) -> Rule:
         by_month_day=_numbers("BYMONTHDAY", parts, -31, 31),
         by_day=frozenset(_weekday(each, freq) for each in _listed("BYDAY", parts)),
         by_position=_numbers("BYSETPOS", parts, -_MOST, _MOST),
-        week_start=_choice("WKST", parts.get("WKST", "MO"), _WEEKDAYS),
+        week_start=_week_start(parts.get("WKST", "MO")),
         until=_until(parts["UNTIL"], first) if "UNTIL" in parts else None,
     )
     rule = _completed(rule)
@@ -263,6 +263,12 @@ def _weekday(text: str, freq: str) -> tuple[int, int]:
     return _WEEKDAYS.index(found[2]), int(found[1] or 0)
 
 
+def _week_start(text: str) -> int:
+    if text not in _WEEKDAYS:
+        raise ValueError(f"expected WKST of {', '.join(_WEEKDAYS)}, got {text}")
+    return _WEEKDAYS.index(text)
+
+
 def _listed(name: str, parts: dict[str, str]) -> list[str]:
     return parts[name].split(",") if name in parts else []
 
@@ -276,12 +282,6 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     if not number or not least <= number <= most:
         raise ValueError(f"expected {name} from {least} to {most}, got {text}")
     return number
-
-
-def _choice(name: str, text: str, known: tuple[str, ...]) -> int:
-    if text not in known:
-        raise ValueError(f"expected {name} of {', '.join(known)}, got {text}")
-    return known.index(text)
 
 
 _PARTS: Final = (

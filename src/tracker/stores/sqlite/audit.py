@@ -22,6 +22,9 @@ SELECT = (
     " hash FROM audit"
 )
 _ADD = f"INSERT INTO audit VALUES ({', '.join('?' * len(Entry._fields))})"
+_FORGET = (
+    "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE number < ? ORDER BY number LIMIT ?)"
+)
 _FORGOTTEN_AT_ONCE = 1_000
 
 
@@ -65,14 +68,7 @@ class SqliteAudit:
         await self._writer.change(step)
 
     async def forget(self, before: int) -> None:
-        def step(db: apsw.Connection) -> int:
-            first = db.execute("SELECT min(number) FROM audit").get or before
-            end = min(before, first + _FORGOTTEN_AT_ONCE)
-            db.execute("DELETE FROM audit WHERE number < ?", (end,))
-            return int(end)
-
-        while await self._writer.change(step) < before:
-            pass
+        await self._writer.change_in_steps(_FORGET, (before, _FORGOTTEN_AT_ONCE))
 
 
 def entry(*row: Any) -> Entry:  # noqa: ANN401 - columns

@@ -32,6 +32,7 @@ _SELECT_KEY = (
 )
 _COUNT_HELD = "SELECT count(*) FROM (SELECT 1 FROM locks WHERE owner = ? AND NOT expired LIMIT ?)"
 _FREE_KEY = "UPDATE lock_keys SET lock_id = NULL WHERE (service, environment, resource) = (?, ?, ?)"
+FORGET_ENDED = "DELETE FROM ended_locks WHERE id IN (SELECT id FROM ended_locks WHERE ended_at < ? LIMIT ?)"
 _SELECT_ENDED = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
 
@@ -158,15 +159,6 @@ def add_ended(db: apsw.Connection, stored: StoredEnd) -> None:
         "INSERT INTO ended_locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (stored.id, *stored.key, stored.at, stored.ending, stored.reason, stored.token_hash, stored.document),
     )
-
-
-def delete_ended(db: apsw.Connection, before: int, limit: int) -> int:
-    """Forget up to `limit` locks that ended before a moment; return their number."""
-    db.execute(
-        "DELETE FROM ended_locks WHERE id IN (SELECT id FROM ended_locks WHERE ended_at < ? LIMIT ?)",
-        (before, limit),
-    )
-    return db.changes()
 
 
 def _held(token_hash: bytes, lock_id: str, document: bytes) -> locks.HeldLock:

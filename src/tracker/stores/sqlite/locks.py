@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
-_FORGET_AT_ONCE = 1_000
+_FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(eq=False)
@@ -101,8 +101,4 @@ class SqliteLocks:
         return await self._reader.read(lock_records.select_leases)
 
     async def forget_ended(self, before: int) -> None:
-        def step(db: apsw.Connection) -> bool:
-            return lock_records.delete_ended(db, before, _FORGET_AT_ONCE) == _FORGET_AT_ONCE
-
-        while await self._writer.change(step):
-            pass
+        await self._writer.change_in_steps(lock_records.FORGET_ENDED, (before, _FORGOTTEN_AT_ONCE))

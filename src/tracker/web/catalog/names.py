@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GRAPH: Final = "graph"
 
 
-def graph_address(name: str = "", depth: int = 1) -> str:
+def graph_address(name: str, depth: int = 1) -> str:
     """Return the address of the graph around an entry, or of the whole one."""
     around = [("of", name), ("depth", str(depth) if depth > 1 else "")] if name else []
     return address(CATALOG, [("view", GRAPH), *((key, value) for key, value in around if value)])

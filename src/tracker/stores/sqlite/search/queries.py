@@ -219,7 +219,7 @@ def _of_value(term: Term) -> Condition:
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
-def of_document(node: Node, *, tallied: bool = False) -> Condition:
+def of_document(node: Node, *, tallied: bool) -> Condition:
     """Return the condition for the events whose documents match.
 
     What SQL can read is evaluated first, and a function in Python only for the remaining events.
