@@ -22,9 +22,17 @@ def test_what_is_written_is_read_the_same(document: dict[str, object]) -> None:
     assert yaml.safe_load(text) == document
 
 
-@pytest.mark.parametrize("text", ["1.10", "yes", "0x1F", "2026-01-31", "null", "12e3", "7e10", "0o17", "~"])
+@pytest.mark.parametrize(
+    "text",
+    ["1.10", "yes", "0x1F", "2026-01-31", "null", "12e3", "7e10", "1.5e3", "-.5", "0580597", "0o17", "~"],
+)
 def test_a_text_that_looks_like_something_else_is_quoted(text: str) -> None:
     assert to_yaml({"version": text}) == f"version: '{text}'\n"
+
+
+@pytest.mark.parametrize("text", ["v1", "1.2.3", "12e3abc", "058059a"])
+def test_a_text_that_is_no_number_anywhere_is_not_quoted(text: str) -> None:
+    assert to_yaml({"version": text}) == f"version: {text}\n"
 
 
 def test_a_text_of_several_lines_is_written_as_it_is() -> None:

@@ -77,9 +77,11 @@ def _escape(each: str) -> str:
 
 
 _Dumper.add_representer(str, _represent_text)
-# Numbers in YAML 1.2 that are text in YAML 1.1, such as an abbreviated commit.
+# Numbers in YAML 1.2 that are text in YAML 1.1, such as an abbreviated commit: 12e3, 0580597.
 _Dumper.add_implicit_resolver(
-    f"{_TAG}float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+|0o[0-7]+"), list("-+0123456789")
+    f"{_TAG}float",
+    re.compile(r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+)\Z"),
+    list("-+.0123456789"),
 )
 
 
