@@ -288,6 +288,35 @@ async def test_apprise_sends_a_title_with_a_body_and_its_address_is_secret(
     assert got.headers["authorization"].startswith("Basic ")
 
 
+async def test_a_template_that_fails_for_an_event_keeps_nobody_from_hearing_of_it(
+    client: RestClient, receiver: Receiver
+) -> None:
+    template = """{% if event.labels.tier > "1" %}{{ event.title }}!{% endif %}"""
+    await created(client, receiver.url, format="teams", notification={"template": template})
+    await recorded(client, "Deploy shop", status="failure")
+    await recorded(client, "Deploy till", labels={"tier": "2"})
+    got = [json.loads(each.body)["attachments"][0]["content"] for each in await receiver.wait_for(2)]
+    assert {card["body"][0]["text"] for card in got} == {"failure: Deploy shop", "Deploy till!"}
+
+
+async def test_an_answer_that_nobody_has_foreseen_is_a_failed_attempt(
+    client: RestClient, receiver: Receiver
+) -> None:
+    receiver.say = lambda *_: b"[1]"
+    receiver.answer = lambda: (200, "")
+    hook = await created(client, receiver.url, format="grafana", token="t")
+    await recorded(client)
+    await receiver.wait_for(1)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            asked = {"id": hook["id"]}
+            (told,) = (await client.call("WebhookService/ListWebhookDeliveries", asked))["deliveries"]
+            if told.get("attempts"):
+                break
+            await asyncio.sleep(0.01)
+    assert "TypeError" in told["lastError"]
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
@@ -301,6 +330,8 @@ async def test_apprise_sends_a_title_with_a_body_and_its_address_is_secret(
         ),
         ({"format": "teams", "notification": {"template": "{{ 'a' * 9 }}"}}, "mul is not allowed"),
         ({"format": "teams", "notification": {"template": "{{ event.title"}}, "expected a template"),
+        ({"format": "teams", "notification": {"template": "{{ event.labels.tier > 1 }}"}}, "not supported"),
+        ({"format": "teams", "notification": {"template": "{{ event.title | upper(1) }}"}}, "argument"),
         ({"format": "teams", "notification": {"timeZone": "Europe/Pris"}}, "expected a time zone"),
         ({"format": "teams", "notification": {"quietHours": "22-7"}}, "such as 22:00-07:00"),
         ({"format": "teams", "notification": {"groupBy": ["servce"]}}, "did you mean service"),

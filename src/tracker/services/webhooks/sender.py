@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.domain.times import micros, timestamp
 from tracker.errors import TrackerError
+from tracker.services.webhooks.channels import Sent
 from tracker.services.webhooks.messages import SUMMARY, thread_micros
 from tracker.stores.webhooks import FOREVER, DeliveryFilter, DeliveryState
 from tracker.time_text import MICROS
@@ -187,7 +188,7 @@ class WebhookSender:
             self._observer.webhook_waited((now - delivery.created_at) / MICROS)
         receipt = await self._receipt(webhook, delivery, now)
         in_order = sorted(batch, key=lambda each: (each.created_at, each.id))
-        sent = await self._channels[webhook.record.format].send(webhook, in_order, receipt)
+        sent = await self._sent(webhook, in_order, receipt)
         attempted = delivery._replace(
             attempts=delivery.attempts + 1,
             last_at=now,
@@ -208,6 +209,14 @@ class WebhookSender:
         done = attempted._replace(state=ended, next_at=0)
         fields = dict(zip(_ATTEMPTED, operator.attrgetter(*_ATTEMPTED)(done), strict=True))
         return [*(each._replace(**fields) for each in others), done], sent.status == _GONE
+
+    async def _sent(self, webhook: StoredWebhook, batch: Sequence[Delivery], receipt: str) -> Sent:
+        """Send messages; one that can't be made, or whose answer can't be read, has failed like any other."""
+        try:
+            return await self._channels[webhook.record.format].send(webhook, batch, receipt)
+        except Exception as error:  # such as for an answer of a form that nobody has foreseen
+            self._context.log.exception("webhook message not made", id=batch[0].id)
+            return Sent(problem=f"{type(error).__name__}: {error}")
 
     async def _receipt(self, webhook: StoredWebhook, delivery: Delivery, now: int) -> str:
         """Return where the receiver has the thread of a message, or nothing where it begins one."""

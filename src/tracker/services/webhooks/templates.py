@@ -5,6 +5,7 @@ There are names and their fields, conditions, comparisons and a few filters; no 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,14 @@ _NODES: Final = (
 _FILTERS: Final = frozenset({"default", "d", "upper", "lower", "title", "capitalize", "trim", "length"})
 _TESTS: Final = frozenset({"defined", "undefined", "in", "true", "false", "none"})
 _LONGEST: Final = 20_000
+_FAILURES: Final = (TypeError, ValueError, LookupError, AttributeError)
+"""What filters, tests and comparisons raise for values that they can't take."""
+_TEXTS: Final[Mapping[str, str]] = defaultdict(lambda: "text")
+_SAMPLE: Final = {
+    "event": defaultdict[str, object](lambda: "text", labels=_TEXTS),
+    **dict.fromkeys(("change", "news", "time", "url"), "text"),
+}
+"""Values such as those of any event."""
 
 _environment = ImmutableSandboxedEnvironment(undefined=jinja2.ChainableUndefined, autoescape=False)
 _environment.globals.clear()
@@ -45,17 +54,23 @@ def require_template(source: str) -> None:
         TrackerError: INVALID_ARGUMENT; it is no template, or has more than is allowed.
     """
     try:
-        _compiled(source)
-    except jinja2.TemplateError as error:
-        problem = f"expected a template: {error.message}"
-        raise invalid(FieldViolation("notification.template", problem)) from None
+        _compiled(source).render(_SAMPLE)
     except RecursionError:
         raise invalid(FieldViolation("notification.template", "is nested too deeply")) from None
+    except (jinja2.TemplateError, *_FAILURES) as error:
+        problem = f"expected a template: {error}"
+        raise invalid(FieldViolation("notification.template", problem)) from None
 
 
 def rendered(source: str, values: Mapping[str, object]) -> str:
-    """Return the text of a template that `require_template` accepts."""
-    return _compiled(source).render(values)[:_LONGEST].strip()
+    """Return the text of a template that `require_template` accepts, or nothing where it fails for values.
+
+    A comparison with a label that an event lacks fails.
+    """
+    try:
+        return _compiled(source).render(values)[:_LONGEST].strip()
+    except (jinja2.TemplateError, *_FAILURES):
+        return ""
 
 
 @lru_cache(maxsize=256)
