@@ -76,6 +76,24 @@ async def test_work_under_way_is_compared_with_its_history(http: httpx2.AsyncCli
     assert await found(http, history) == ["took 10", "took 20", "took 30"]
 
 
+async def test_what_others_have_ended_hides_nothing_that_goes_on(http: httpx2.AsyncClient) -> None:
+    running = {"status": "start", "startDate": "2026-01-01T00:00:00Z"}
+    await record(http, "still", **running)
+    incident = {"type": "incident", "status": "open"}
+    await record(http, "open", **incident, startDate="2026-01-01T00:00:00Z")
+    for number in range(21):
+        for begun, end in (
+            (running | {"service": f"s{number}", "startDate": ""}, "success"),
+            (incident, "close"),
+        ):
+            known = await record(http, "over", **begun)
+            await record(http, "its end", **{**begun, "status": end, "relatedId": known})
+    shown = await page(http, "/")
+    assert titles(shown, "under-way") == ["still"]
+    assert titles(shown, "incidents") == ["open"]
+    assert shown.one("section", id="incidents").one("h2").text.split() == ["Open", "incidents", "1"]
+
+
 @pytest.mark.parametrize(
     ("elapsed", "done", "more", "label"),
     [

@@ -15,6 +15,7 @@ from tracker.intakes import tags
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
+    bounded,
     divided,
     moment,
     part,
@@ -106,7 +107,7 @@ def event_request(
     if of in _LASTING:
         _set_stage(attributes, done, text(about, "outcome"))
         if subject_id:
-            attributes.external_id = f"{of}:{subject_id}"[:LONGEST]
+            attributes.external_id = bounded(f"{of}:{subject_id}")
     labels = {"rollback": "true"} if done == "rolledback" else {}
     labels |= {name: value for name, value in _labels(context, about) if value}
     attributes.labels = attributes.labels | labels

@@ -18,8 +18,8 @@ from tracker.web.freezes.rows import occurrence_row, occurrences
 from tracker.web.lock_rows import lock_row
 from tracker.web.now.last_visit import last_visit, since
 from tracker.web.now.sample_data import fill, may_fill
+from tracker.web.now.under_way import LOOKED_AT, under_way, without_ended
 from tracker.web.now.under_way import QUERY as UNDER_WAY
-from tracker.web.now.under_way import under_way, without_ended
 from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.visit import Part, address, part
@@ -134,11 +134,11 @@ async def _changes(visit: Visit, ended: int | None) -> Part[Since]:
 
 
 async def _incidents(visit: Visit) -> Found:
-    found = await search(visit, _OPEN, _MOST, time_zone=visit.zone)
+    found = await search(visit, _OPEN, LOOKED_AT, time_zone=visit.zone)
     events = await without_ended(visit, found.events)
     rows = tuple(
         event_row(event, visit.times)._replace(when=visit.times.tag(event_time(event), age=True))
-        for event in events
+        for event in events[:_MOST]
     )
     total = found.total_count - len(found.events) + len(events)
     return Found(rows, total, address("/events", [("q", _OPEN), ("from", "all")]))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 QUERY: Final = "type:(deployment OR operation) status:(start OR in_progress)"
 _MOST: Final = 20
+LOOKED_AT: Final = 80
+"""Events among which those are that have not ended: a query has room for so many ids."""
 _BEFORE: Final = 20
 """Earlier ones that say how long it usually takes."""
 _FEWEST: Final = 3
@@ -81,12 +83,17 @@ async def under_way(visit: Visit) -> UnderWay:
     Raises:
         TrackerError: As `SearchEvents`.
     """
-    found = await search(visit, QUERY, _MOST)
-    running = await without_ended(visit, found.events)
+    found = await search(visit, QUERY, LOOKED_AT)
+    left = await without_ended(visit, found.events)
+    running = left[:_MOST]
     queries = tuple(dict.fromkeys(_like(event) for event in running))
     usual = dict(zip(queries, await asyncio.gather(*(_usual(visit, each) for each in queries)), strict=True))
     works = tuple(_work(visit, event, usual[_like(event)]) for event in running)
-    more = address("/events", [("q", QUERY), ("from", "all")]) if found.next_page_token else ""
+    more = (
+        address("/events", [("q", QUERY), ("from", "all")])
+        if found.next_page_token or len(left) > _MOST
+        else ""
+    )
     return UnderWay(works, more)
 
 
