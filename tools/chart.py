@@ -61,7 +61,7 @@ GIVES: tuple[tuple[Mapping[str, Any], str], ...] = (
     (
         {**TLS, "mongodb": {"enabled": True}},
         "fsGroup: 10001",
-    ),  # else the key of the certificate can't be read
+    ),  # else its key can't be read
     ({**TLS, "serviceMonitor": {"enabled": True}}, "scheme: https"),
     ({**TLS, "settings": {"TLS_CLIENT_CA": "/files/ca.pem"}}, "path: /readyz\n              port: metrics"),
 )
