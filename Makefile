@@ -86,7 +86,7 @@ screenshots: $(VENV)/.dev ## Shoot every page at three widths, in light and dark
 	$(BIN)/python -m tools.screenshots
 
 build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
-	rm -rf dist build bin
+	rm -rf dist build/venv bin
 	$(BIN)/python -m build --no-isolation
 	$(PYTHON) -m venv build/venv
 	build/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
@@ -99,12 +99,15 @@ build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 # What is in the wheel and in the sdist is dated by the commit, so that whoever builds them again gets the same bytes.
 build release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 
+# The single file is for the minor version of Python and the machine that it is made with, as its libraries are.
+SINGLE = dist/tracker-$(shell $(PYTHON) -c 'import platform as p; print("python" + p.python_version().rpartition(".")[0], p.machine(), sep="-")').pex
+
 release: build $(VENV)/.packages ## Make what a release has in dist/: wheel, sdist, a single file that needs only Python, and a bill of materials
 	$(PACKAGES)/pex --venv-repository build/venv tracker-server --console-script tracker --venv prepend --sh-boot \
-		--output-file dist/tracker.pex  # its first run unpacks it, and others cost a fifth of what they would cost without
+		--output-file $(SINGLE)  # its first run unpacks it, and others cost a fifth of what they would cost without
 	$(PACKAGES)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/tracker.cdx.json build/venv
 	cd dist && sha256sum * >SHA256SUMS
-	./dist/tracker.pex version
+	./$(SINGLE) version
 
 lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --output-file requirements/runtime.txt

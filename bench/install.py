@@ -1,6 +1,6 @@
 """What it costs to install and to start a server, beside Datasette, which serves SQLite too, in the same run.
 
-    python -m bench.install [--pex dist/tracker.pex]
+    python -m bench.install [--pex dist/tracker-….pex]
 
 Ours is installed as `make run` does, with the extras `mcp` and `oidc`, and as `pip install` does, without
 any, Datasette by `pip install datasette`: all from the same package index, by way of pip's cache where that

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -194,6 +197,26 @@ def test_the_image_brings_all_extras_and_what_a_server_from_the_tree_has() -> No
 
 def test_the_image_is_of_this_version(container: dict[str, Any]) -> None:
     assert container["image"] == f"tracker:{__version__}"
+
+
+def test_a_release_publishes_the_image_that_its_chart_runs(tmp_path: Path) -> None:
+    jobs = parsed(".github/workflows/release.yml")["jobs"]
+    (named,) = (each["run"] for each in jobs["image"]["steps"] if each.get("id") == "name")
+    (packed,) = (each["run"] for each in jobs["chart"]["steps"] if "run" in each)
+    shutil.copytree(ROOT / "deploy" / "helm", tmp_path / "deploy" / "helm")
+    script = "\n".join((named, *(line for line in packed.splitlines() if line.startswith("sed "))))
+    told = {
+        "GITHUB_REPOSITORY": "Acme/Tracker",
+        "GITHUB_REF_NAME": f"v{__version__}",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, env={**os.environ, **told}, check=True)
+    chart = yaml.safe_load((tmp_path / "deploy/helm/tracker/Chart.yaml").read_text())
+    values = yaml.safe_load((tmp_path / "deploy/helm/tracker/values.yaml").read_text())
+    outputs = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
+    assert outputs == {"image": values["image"]["repository"], "version": chart["appVersion"]}
+    assert outputs["image"] == "ghcr.io/acme/tracker"
+    assert chart["version"] == __version__
 
 
 def test_base_images_are_pinned_to_a_version(dockerfile: str) -> None:
