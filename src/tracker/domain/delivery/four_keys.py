@@ -41,6 +41,7 @@ _LONGEST: Final = Level("One year")
 _DAILY: Final = 3
 """Days of a week with a deployment that are daily deployment."""
 _NO_COMMITS: Final = "no commits known"
+_NONE_COUNTS: Final = "no deployment whose commits are known"
 
 
 def facts(records: Records) -> Facts:
@@ -134,6 +135,8 @@ def _failure_level(share: float) -> Level:
 def figure(metric: int, found: Facts, period: Period) -> Figure:
     """Return the number of a metric."""
     match metric:
+        case Metric.deployment_frequency if found.left_out and not found.deployments:
+            return Figure(None, "days per week", no_data=_NONE_COUNTS)
         case Metric.deployment_frequency:
             return frequency(found.deployments, period)
         case Metric.lead_time:
@@ -147,8 +150,7 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
             )
         case Metric.change_failure_rate:
             number = sum(each.value or 0 for each in found.failures)
-            none = "no deployment whose commits are known"
-            return share_figure(number, len(found.deployments), _failure_level, none)
+            return share_figure(number, len(found.deployments), _failure_level, _NONE_COUNTS)
         case Metric.time_to_restore:
             return duration_figure(
                 found.restores,
