@@ -246,7 +246,12 @@ async def test_work_is_refused_in_a_freeze_window_unless_it_has_a_reason(client:
     entries = [each for each in began["event"]["changelog"] if each["changeType"] == "overridden"]
     assert [each["comment"] for each in entries] == ["hotfix"]
     await event(admin, status="open", type="incident")
-    await event(admin, status="start", environment="UAT")
+    elsewhere = await event(admin, status="start", environment="UAT")
+    other = await event(admin, status="start", type="drift")
+    for moved, change in ((elsewhere, {"environment": "production"}), (other, {"type": "deployment"})):
+        with pytest.raises(Refused) as refused:
+            await admin.call("EventService/UpdateEvent", {"id": moved, "merge": True, "attributes": change})
+        assert refused.value.reason == "FREEZE_IN_EFFECT"
 
 
 async def test_what_a_caller_may_not_read_counts_without_details(client: Client, app: App) -> None:

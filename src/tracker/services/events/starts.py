@@ -62,8 +62,7 @@ def guarded(before: event_pb.Event, after: event_pb.Event, start: Start) -> even
     if reason:
         call.require(Permission.DEPLOYMENT_OVERRIDE, *subject)
         return with_entries(after, [changelog.overridden(reason, request.who or changelog.SYSTEM, now)])
-    is_work = attributes_of(after).type in WORK
-    if not windows or not is_work or not _runs(after) or _runs(before):
+    if not windows or not _runs(after) or (_runs(before) and subject_of(before)[:2] == subject[:2]):
         return after
     occurrences = in_effect(windows, now, now + _AHEAD, subject)
     hard = next((each for each in occurrences if each.is_hard and each.start <= now), None)
@@ -80,4 +79,5 @@ def guarded(before: event_pb.Event, after: event_pb.Event, start: Start) -> even
 
 
 def _runs(event: event_pb.Event) -> bool:
-    return attributes_of(event).status in RUNNING
+    attributes = attributes_of(event)
+    return attributes.type in WORK and attributes.status in RUNNING
