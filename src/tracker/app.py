@@ -160,9 +160,7 @@ class App:
         opened.push_async_callback(tasks.stop, "leases")
 
         recorder, audit = await open_audit(settings, store.audit, context, tasks, opened)
-        webhooks = open_webhooks(
-            settings, store.webhooks, context, metrics.webhooks, tasks, opened, tracing.over
-        )
+        webhooks = open_webhooks(settings, store.webhooks, context, metrics.webhooks, tasks, opened, tracing)
         for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 

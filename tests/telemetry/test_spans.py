@@ -117,6 +117,23 @@ async def test_a_call_has_a_span_in_the_trace_of_its_caller_and_so_have_what_it_
     assert found["POST /api/v1alpha1/webhooks"].attributes["http.response.status_code"] == 201
 
 
+async def test_messages_for_people_are_in_the_trace_of_their_event_also_by_mail(
+    collector: Receiver, app: App
+) -> None:
+    async with receiving() as hooks, http_client(app.http_address) as http, asyncio.timeout(PATIENCE):
+        client = RestClient(http)
+        mail = hooks.url.replace("http://", "json://")
+        for kind, url in (("slack", hooks.url), ("apprise", mail)):
+            await client.call("WebhookService/CreateWebhook", {"name": kind, "url": url, "format": kind})
+        await http.post("/api/v1alpha1/event", json=EVENT, headers=HEADERS)
+        await hooks.wait_for(2)
+        found = await sent_to(collector, "POST", "notify")
+    for each in (found["POST"], found["notify"]):
+        assert each.span.trace_id.hex() == TRACE
+        assert each.span.kind == SentSpan.SPAN_KIND_CLIENT
+        assert each.span.status.code == SentSpan().status.STATUS_CODE_UNSET
+
+
 async def test_refused_calls_say_why_and_only_failures_of_the_server_are_errors(
     collector: Receiver, app: App
 ) -> None:

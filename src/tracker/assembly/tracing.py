@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.api.calls.tracing import Trace
+from tracker.services.webhooks.channels import traceparent
 from tracker.stores.base import Store
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.endpoint import Step
     from tracker.config.settings import Settings
-    from tracker.services.webhooks.channels import Answer, Http
+    from tracker.services.webhooks.channels import Answer, Channel, Http, Sent
+    from tracker.stores.webhooks import Delivery, StoredWebhook
     from tracker.telemetry.spans import Spans
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -45,6 +47,13 @@ class Tracing:
         """Return what sends requests, with a span of each."""
         return http if self._spans is None else _Traced(http, self._spans)
 
+    def over_channel(self, channel: Channel, name: str = "") -> Channel:
+        """Return what sends messages, whose requests are parts of the traces of their events.
+
+        A name is that of a span of each message, where the channel makes no requests that have spans.
+        """
+        return channel if self._spans is None else _TracedChannel(channel, self._spans, name)
+
 
 class _Traced:
     def __init__(self, http: Http, spans: Spans) -> None:
@@ -57,6 +66,21 @@ class _Traced:
             verb, url, headers, lambda traced: self._http.request(verb, url, traced, body)
         )
         return answer
+
+
+class _TracedChannel(NamedTuple):
+    channel: Channel
+    spans: Spans
+    name: str
+
+    async def send(self, webhook: StoredWebhook, deliveries: Sequence[Delivery], receipt: str, /) -> Sent:
+        first, *others = deliveries
+        sent: Sent = await self.spans.attempt(
+            self.name,
+            "" if others else traceparent(first),  # a summary is about several events
+            lambda: self.channel.send(webhook, deliveries, receipt),
+        )
+        return sent
 
 
 def open_tracing(settings: Settings, log: FilteringBoundLogger, opened: AsyncExitStack) -> Tracing:

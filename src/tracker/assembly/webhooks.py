@@ -18,13 +18,14 @@ from tracker.services.webhooks.targets import Targets
 from tracker.services.webhooks.teams import Teams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextlib import AsyncExitStack
 
+    from tracker.assembly.tracing import Tracing
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Context
-    from tracker.services.webhooks.channels import Channel, Http
+    from tracker.services.webhooks.channels import Channel
     from tracker.services.webhooks.sender import SenderObserver
     from tracker.stores.webhooks import WebhookStore
     from tracker.supervision import Supervisor
@@ -47,13 +48,13 @@ def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
     observer: SenderObserver,
     tasks: Supervisor,
     opened: AsyncExitStack,
-    over: Callable[[Http], Http],
+    tracing: Tracing,
 ) -> Webhooks:
-    """Begin to send messages, over what `over` makes of a sender of requests."""
+    """Begin to send messages."""
     http = PublicHttp(settings.webhook_allowed_networks)
     opened.push_async_callback(http.close)
     apprise = AppriseProcesses.opened(settings.webhook_allowed_networks)
-    sending = over(http)
+    sending = tracing.over(http)
     signed, shown = Signed(sending, context.now), (settings.auth_public_url, settings.timezone)
     channels: Mapping[webhook_pb.WebhookFormat, Channel] = {
         _Format.native: signed,
@@ -64,7 +65,11 @@ def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
         _Format.grafana: Grafana(sending, settings.auth_public_url),
         _Format.apprise: Mail(apprise, *shown),
     }
-    sender = WebhookSender(store, context, channels, observer)
+    traced = {
+        kind: tracing.over_channel(channel, "notify" if kind is _Format.apprise else "")
+        for kind, channel in channels.items()
+    }
+    sender = WebhookSender(store, context, traced, observer)
     opened.push_async_callback(sender.close)
     tasks.repeat("webhooks", sender.work)
     opened.push_async_callback(tasks.stop, "webhooks")

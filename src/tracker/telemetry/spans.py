@@ -20,7 +20,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tracker import __version__
@@ -45,7 +45,7 @@ _OTHER: Final = "_OTHER"
 _CLOSE_SECONDS: Final = 3.0
 
 _CURRENT: ContextVar[Context | None] = ContextVar("tracker_span", default=None)
-"""The context of the call under way, if its span is sent."""
+"""The context of the call or the attempt under way, if its span is sent."""
 
 
 class Spans:
@@ -101,7 +101,8 @@ class Spans:
             "server.address": address.hostname or "",
             "server.port": address.port or (443 if address.scheme == "https" else 80),
         }
-        span = self._start(verb, self._parent(headers), SpanKind.CLIENT, attributes)
+        parent = self._parent(headers) if HEADER in headers else _CURRENT.get() or Context()
+        span = self._start(verb, parent, SpanKind.CLIENT, attributes)
         carrier = dict(headers)
         self._propagator.inject(carrier, set_span_in_context(span, Context()))
         try:
@@ -116,6 +117,27 @@ class Spans:
             return answer
         finally:
             span.end()
+
+    async def attempt(self, name: str, parent: str, send: Callable[[], Any]) -> Any:  # noqa: ANN401 - as above
+        """Return what became of an attempt to send a message, whose requests are in the trace of `parent`.
+
+        With a name, the attempt itself has a span.
+        """
+        context = self._parent({HEADER: parent} if parent else {})
+        token = _CURRENT.set(context)
+        span = self._start(name, context, SpanKind.CLIENT) if name else INVALID_SPAN
+        try:
+            sent = await send()
+        except Exception as error:
+            _fail(span, type(error).__name__)
+            raise
+        else:
+            if sent.problem:
+                _fail(span, _OTHER)
+            return sent
+        finally:
+            span.end()
+            _CURRENT.reset(token)
 
     async def close(self) -> None:
         """Send what waits to be sent, for three seconds at most."""

@@ -83,18 +83,19 @@ class Signed:
             "content-type": delivery.content_type,
             "user-agent": "Tracker-Webhooks",
         }
-        if trace_id := _trace_of(delivery.body):
-            headers[HEADER] = parent_of(trace_id, delivery.id)
+        if parent := traceparent(delivery):
+            headers[HEADER] = parent
         return await posted(self._http, webhook.url, headers, delivery.body)
 
 
-def _trace_of(body: bytes) -> str:
-    """Return the id of the trace that the event of a message belongs to, or nothing."""
-    if b'"traceId"' not in body:
+def traceparent(delivery: Delivery) -> str:
+    """Return the `traceparent` of a message, in the trace that its event belongs to, or nothing."""
+    if b'"traceId"' not in delivery.body:
         return ""
-    event = orjson.loads(body).get("data") or {}
+    event = orjson.loads(delivery.body).get("data") or {}
     attributes = event.get("customData", event).get("attributes") or {}
-    return str(attributes.get("traceId") or "")
+    trace_id = str(attributes.get("traceId") or "")
+    return parent_of(trace_id, delivery.id) if trace_id else ""
 
 
 async def posted(http: Http, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
