@@ -260,7 +260,7 @@ def test_the_tasks_for_ansible_record_one_deployment_of_all_hosts(
 
 
 def test_the_hooks_for_argo_cd_record_each_sync(server: ServerProcess, environ: dict[str, str]) -> None:
-    jobs = [*yaml.safe_load_all((ROOT / "deploy" / "argocd" / "hooks.yaml").read_text())]
+    jobs = yaml.safe_load((ROOT / "deploy" / "argocd" / "hooks.yaml").read_text())["items"]
     hooks = {job["metadata"]["annotations"]["argocd.argoproj.io/hook"]: job for job in jobs}
     shared = environ | {"SERVICE": "argo-shop", "ENVIRONMENT": "production", "VERSION": COMMIT}
 
