@@ -42,14 +42,6 @@ class Canaries:
         return [name for name, secret in self.secrets.items() if secret.encode() in text]
 
 
-@pytest.fixture(params=["sqlite", "mongo"])
-def mongo_uri(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
-        return ""
-    servers: MongoServers = request.getfixturevalue("mongo")
-    return servers.emptied_database()
-
-
 def use(server: ServerProcess, canaries: Canaries) -> Iterator[httpx2.Response]:
     """Call a server with all kinds of secrets, right and wrong ones; yield answers that must have none."""
     password = canaries.secrets["admin password"]
@@ -109,14 +101,14 @@ def use(server: ServerProcess, canaries: Canaries) -> Iterator[httpx2.Response]:
 
 
 def test_secrets_are_in_nothing_that_a_server_writes(
-    tmp_path: Path, mongo_uri: str, request: pytest.FixtureRequest
+    tmp_path: Path, mongo_uri: str | None, request: pytest.FixtureRequest
 ) -> None:
     canaries = Canaries()
     settings = {
         "AUTH_ANONYMOUS_PERMISSIONS": "none",
         "AUTH_ADMIN_PASSWORD": canaries.new("admin password"),
         "LOG_LEVEL": "debug",
-        "MONGO_URI": mongo_uri,
+        "MONGO_URI": mongo_uri or "",
     }
     outputs: dict[str, bytes] = {}
     database = tmp_path / "data" / "tracker.db"
@@ -148,7 +140,7 @@ def test_secrets_are_in_nothing_that_a_server_writes(
         for file in database.parent.rglob("*")
         if file.is_file()
     }
-    if mongo_uri:
+    if mongo_uri is not None:
         servers: MongoServers = request.getfixturevalue("mongo")
         outputs["database"] = repr([*servers.documents()]).encode()
     assert any(b"cart" in text for text in outputs.values())

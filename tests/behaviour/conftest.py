@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import bson
 import pytest
+from tests.each_store import mongo_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,13 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.config.settings import Settings
 
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def mongo_uri(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    servers: MongoServers = request.getfixturevalue("mongo")
-    return servers.emptied_database()
+__all__ = ["mongo_uri"]
 
 
 @pytest.fixture

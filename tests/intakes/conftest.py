@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.each_store import mongo_uri
 
 if TYPE_CHECKING:
-    from tests.mongo_servers import MongoServers
-
     from tracker.app import App
 
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def mongo_uri(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    servers: MongoServers = request.getfixturevalue("mongo")
-    return servers.emptied_database()
+__all__ = ["mongo_uri"]
 
 
 @pytest.fixture

@@ -103,7 +103,9 @@ def _events(connection: Connection) -> list[event_pb.Event]:
     return connection.call(LIST_EVENTS, LIST_EVENTS.of({"perPage": _EVENTS})).events
 
 
-def _event_ids(connection: Connection, _: str) -> Found:
+@_completed
+def event_ids(connection: Connection, _: str) -> Found:
+    """Find the ids of the newest events."""
     return [(each.metadata.id, each.title) for each in _events(connection) if each.metadata is not None]
 
 
@@ -118,87 +120,94 @@ def _label_names(connection: Connection) -> list[str]:
     )
 
 
-def _labels(connection: Connection, typed: str) -> Found:
+@_completed
+def labels(connection: Connection, typed: str) -> Found:
+    """Find names of labels, and values once a name is written."""
     name, is_whole, value = typed.partition("=")
     if is_whole:
         return [(f"{name}={each}", "") for each in _values(connection, f"label.{name}", value)]
     return [(f"{each}=", "") for each in _label_names(connection)]
 
 
-def _lock_ids(connection: Connection, _: str) -> Found:
+@_completed
+def lock_ids(connection: Connection, _: str) -> Found:
+    """Find the ids of held locks."""
     from tracker.client.rpcs import LIST_LOCKS
 
     locks = connection.call(LIST_LOCKS, LIST_LOCKS.request()).locks
     return [(each.id, f"{each.service} {each.environment} {each.who}") for each in locks]
 
 
-def _entry_names(connection: Connection, _: str) -> Found:
+@_completed
+def entry_names(connection: Connection, _: str) -> Found:
+    """Find the names of entries of the catalog."""
     from tracker.client.rpcs import LIST_CATALOGS
 
     entries = connection.call(LIST_CATALOGS, LIST_CATALOGS.request()).catalogs
     return [(each.name, each.description.partition("\n")[0]) for each in entries]
 
 
-def _token_ids(connection: Connection, _: str) -> Found:
+@_completed
+def token_ids(connection: Connection, _: str) -> Found:
+    """Find the ids of tokens."""
     from tracker.client.rpcs import LIST_API_KEYS
 
     keys = connection.call(LIST_API_KEYS, LIST_API_KEYS.request()).api_keys
     return [(each.id, f"{each.name} {each.prefix}") for each in keys]
 
 
-def _session_ids(connection: Connection, _: str) -> Found:
+@_completed
+def session_ids(connection: Connection, _: str) -> Found:
+    """Find the ids of sessions."""
     from tracker.client.rpcs import LIST_SESSIONS
 
     sessions = connection.call(LIST_SESSIONS, LIST_SESSIONS.request()).sessions
     return [(each.id, f"{each.last_used_from} {each.user_agent}") for each in sessions]
 
 
-def _view_ids(connection: Connection, _: str) -> Found:
+@_completed
+def view_ids(connection: Connection, _: str) -> Found:
+    """Find the ids of saved views."""
     from tracker.client.rpcs import LIST_LINKS
 
     links = connection.whole(LIST_LINKS, LIST_LINKS.request()).links
     return [(each.id, f"{each.name} {each.url}") for each in links if each.url.startswith("/")]
 
 
-def _webhook_names(connection: Connection, _: str) -> Found:
+@_completed
+def webhook_names(connection: Connection, _: str) -> Found:
+    """Find the names of webhooks."""
     from tracker.client.rpcs import LIST_WEBHOOKS
 
     webhooks = connection.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
     return [(each.name, each.url) for each in webhooks]
 
 
-def _freeze_titles(connection: Connection, _: str) -> Found:
+@_completed
+def freeze_titles(connection: Connection, _: str) -> Found:
+    """Find the titles of freeze windows."""
     from tracker.client.rpcs import LIST_FREEZE_WINDOWS
 
     windows = connection.whole(LIST_FREEZE_WINDOWS, LIST_FREEZE_WINDOWS.request()).freeze_windows
     return [(each.title, each.description.partition("\n")[0]) for each in windows]
 
 
-def _policy_names(connection: Connection, _: str) -> Found:
+@_completed
+def policy_names(connection: Connection, _: str) -> Found:
+    """Find the names of retention policies."""
     from tracker.client.rpcs import LIST_RETENTION_POLICIES
 
     policies = connection.call(LIST_RETENTION_POLICIES, LIST_RETENTION_POLICIES.request()).policies
     return [(each.name, each.query) for each in policies]
 
 
-def _hold_names(connection: Connection, _: str) -> Found:
+@_completed
+def hold_names(connection: Connection, _: str) -> Found:
+    """Find the names of legal holds."""
     from tracker.client.rpcs import LIST_LEGAL_HOLDS
 
     holds = connection.call(LIST_LEGAL_HOLDS, LIST_LEGAL_HOLDS.request()).holds
     return [(each.name, each.reason) for each in holds]
-
-
-event_ids = _completed(_event_ids)
-labels = _completed(_labels)
-lock_ids = _completed(_lock_ids)
-entry_names = _completed(_entry_names)
-freeze_titles = _completed(_freeze_titles)
-policy_names = _completed(_policy_names)
-hold_names = _completed(_hold_names)
-token_ids = _completed(_token_ids)
-session_ids = _completed(_session_ids)
-view_ids = _completed(_view_ids)
-webhook_names = _completed(_webhook_names)
 
 
 def fields_to_count(fields: Iterable[str]) -> Completion:
