@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tracker.errors import FieldViolation, invalid
-from tracker.web.visit import address
+from tracker.web.page_state import PageState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.web.visit import Visit
 
 PATH: Final = "/calendar"
@@ -27,8 +29,10 @@ _WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(PageState):
     """A query, the month or the week of `day`, and the first day of weeks, "" for that of the reader."""
+
+    path = PATH
 
     day: date
     week: bool = False
@@ -36,15 +40,9 @@ class State:
     zone: str = ""
     first: str = ""
 
-    def address(self, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
-        """Return the address with some of it changed."""
-        return address(PATH, replace(self, **changes).pairs())
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of the address."""
+    def _parameters(self) -> Sequence[tuple[str, str]]:
         shown = ("week", self.day.isoformat()) if self.week else ("month", self.day.isoformat()[:7])
-        pairs = [shown, ("q", self.query), ("zone", self.zone), ("first", self.first)]
-        return [(name, value) for name, value in pairs if value]
+        return [shown, ("q", self.query), ("zone", self.zone), ("first", self.first)]
 
     def moved(self, step: int) -> date:
         """Return a day of the month or week that is so many after this one."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 from tracker.domain.query.fields import FACETS, named
 from tracker.errors import FieldViolation, invalid
 from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.web.page_state import PageState
 from tracker.web.times import read_time
-from tracker.web.visit import address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.time_text import Clock
     from tracker.web.visit import Visit
 
@@ -34,11 +36,14 @@ _MOMENT: Final = 60 * MICROS
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(PageState):
     """A query, a period, and how its events are shown.
 
     `since` and `until` are as the reader wrote them: `7d`, `yesterday`, `2026-01-31T12:00Z`.
     """
+
+    path = PATH
+    usual = (("from", DEFAULT_RANGE),)
 
     query: str = ""
     since: str = DEFAULT_RANGE
@@ -50,11 +55,7 @@ class State:
     open: str = ""
     live: bool = False
 
-    def address(self, path: str = PATH, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
-        """Return the address with some of it changed; it is never without parameters."""
-        return address(path, replace(self, **changes).pairs() or [("from", DEFAULT_RANGE)])
-
-    def filtered(self, **changes: Any) -> str:  # noqa: ANN401 - as above
+    def filtered(self, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
         """Return the address of another list, at its beginning."""
         return self.address(**{"page": "", "open": "", **changes})
 
@@ -63,9 +64,8 @@ class State:
         here = self.filtered(**changes)
         return f"{here}{'&' if '?' in here else '?'}{name}="
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of the address, without those that have their usual values."""
-        pairs = [
+    def _parameters(self) -> Sequence[tuple[str, str]]:
+        return [
             ("q", self.query),
             ("from", "" if self.since == DEFAULT_RANGE else self.since),
             ("to", self.until),
@@ -76,7 +76,6 @@ class State:
             ("event", self.open),
             ("live", "1" if self.live else ""),
         ]
-        return [(name, value) for name, value in pairs if value]
 
 
 def state_of(visit: Visit) -> State:

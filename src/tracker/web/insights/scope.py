@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tracker.domain.query.fields import FACETS, named
 from tracker.errors import FieldViolation, invalid
 from tracker.time_text import EARLIEST, moment_text
 from tracker.web.explorer import state as explorer
 from tracker.web.explorer.page import earliest
+from tracker.web.page_state import PageState
 from tracker.web.query_terms import with_terms
-from tracker.web.visit import address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.web.visit import Visit
 
 PATH: Final = "/insights"
@@ -24,8 +26,10 @@ _BY: Final = "status"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(PageState):
     """A query, a period as the reader wrote it, and the field to count by."""
+
+    path = PATH
 
     query: str = ""
     since: str = _RANGE
@@ -33,20 +37,14 @@ class State:
     zone: str = ""
     by: str = _BY
 
-    def address(self, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
-        """Return the address of this page with some of it changed."""
-        return address(PATH, replace(self, **changes).pairs())
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of the address, without those that have their usual values."""
-        pairs = [
+    def _parameters(self) -> Sequence[tuple[str, str]]:
+        return [
             ("q", self.query),
             ("from", "" if self.since == _RANGE else self.since),
             ("to", self.until),
             ("zone", self.zone),
             ("by", "" if self.by == _BY else self.by),
         ]
-        return [(name, value) for name, value in pairs if value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.environments import environment_name
@@ -10,10 +10,12 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb, version_pb
 from tracker.pb.options import number_named
 from tracker.time_text import moment_text
+from tracker.web.page_state import PageState
 from tracker.web.times import read_time
-from tracker.web.visit import address
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from protobuf.wkt import UInt32Value
 
     from tracker.web.visit import Visit
@@ -22,11 +24,13 @@ PATH: Final = "/matrix"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(PageState):
     """The parameters, as they are in the address.
 
     `changes` is 1 to show what differs alone, as by default between environments, or 0 to show all.
     """
+
+    path = PATH
 
     service: str = ""
     team: str = ""
@@ -52,9 +56,8 @@ class State:
         """Whether it leaves out services or environments."""
         return bool(self.service or self.team or self.version or self.environment)
 
-    def address(self, path: str = PATH, **changes: str) -> str:
-        """Return the address of the page, or of its file, with other values of some parameters."""
-        return address(path, [(name, value) for name, value in _pairs(replace(self, **changes)) if value])
+    def _parameters(self) -> Iterable[tuple[str, str]]:
+        return ((name, getattr(self, name)) for name in State.__slots__)
 
     def request(
         self, visit: Visit, token: str, limit: UInt32Value | None
@@ -87,11 +90,7 @@ class State:
 
 def state_of(visit: Visit) -> State:
     """Return what the address of a visit asks for."""
-    return State(**{name: visit.one(name) for name, _ in _pairs(State())})
-
-
-def _pairs(state: State) -> list[tuple[str, str]]:
-    return [(name, getattr(state, name)) for name in State.__slots__]
+    return State(**{name: visit.one(name) for name in State.__slots__})
 
 
 def moment_of(visit: Visit, name: str, text: str) -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from tracker.time_text import EARLIEST, LATEST, MICROS, moment_text
 from tracker.web.explorer.state import Period, period_of
-from tracker.web.visit import address
+from tracker.web.page_state import PageState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.time_text import Clock
     from tracker.web.visit import Visit
 
@@ -30,8 +32,10 @@ _LONGEST: Final = 2 * 366 * 86_400 * MICROS
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(PageState):
     """A query, a period, and what has a lane; `since` and `until` are as the reader wrote them."""
+
+    path = PATH
 
     query: str = ""
     since: str = _USUAL[0]
@@ -40,14 +44,9 @@ class State:
     by: str = LANES[0]
     every_lane: bool = False
 
-    def address(self, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
-        """Return the address with some of it changed."""
-        return address(PATH, replace(self, **changes).pairs())
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters of the address, without those that have their usual values."""
+    def _parameters(self) -> Sequence[tuple[str, str]]:
         usual = (self.since, self.until) == _USUAL
-        pairs = [
+        return [
             ("q", self.query),
             ("from", "" if usual else self.since),
             ("to", "" if usual else self.until),
@@ -55,7 +54,6 @@ class State:
             ("by", "" if self.by == LANES[0] else self.by),
             ("lanes", "all" if self.every_lane else ""),
         ]
-        return [(name, value) for name, value in pairs if value]
 
     def between(self, since: int, until: int) -> str:
         """Return the address of another period, which is cut to what has a calendar."""
