@@ -80,6 +80,8 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
     number = len(found.deployments)
     match metric:
         case Metric.deployment_frequency:
+            if not number:
+                return Figure(None, "per day", no_data="no deployment")
             days = (period.until - period.since) / DAY
             return Figure(number / days, "per day", Level(), number, number)
         case Metric.lead_time:

@@ -128,6 +128,8 @@ def frequency(samples: Sequence[Sample], period: Period) -> Figure:
     days, deployed = period.days_back, {period.day(each.at) for each in samples}
     if not days:
         return Figure(None, "days per week", no_data="the period is shorter than a day")
+    if not samples:  # N/A there: of half-years that are alike, the query takes none
+        return Figure(None, "days per week", no_data="no deployment")
     per_week = median_low(days_per_week(days, deployed).values())
     per_month = median_low(days_per_month(days, deployed).values())
     counted = len(samples)

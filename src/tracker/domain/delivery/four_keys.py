@@ -110,6 +110,8 @@ def frequency(samples: Sequence[Sample], period: Period) -> Figure:
     weeks = days_per_week(period.whole_days, {period.day(each.at) for each in samples}, sunday=True)
     if not weeks:
         return Figure(None, "days per week", no_data="the period has no whole day after the first event")
+    if not samples:
+        return Figure(None, "days per week", no_data="no deployment whose commits are known")
     middle = median(weeks.values())
     with_deployment = {week: min(1, days) for week, days in weeks.items()}
     months: Counter[tuple[int, int]] = Counter()
