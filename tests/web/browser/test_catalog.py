@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.async_api import expect
-from tests.web.html import record
+from tests.web.html import describe, record
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,6 +22,25 @@ async def test_the_graph_begins_where_something_fails(
     await record(api, "Deploy loyalty", service="loyalty", **given)
     page = await readers.visit(demo, "/catalog?view=graph", width=360)
     await expect(page.locator("a.node.bad").first).to_be_in_viewport(ratio=1)
+
+
+async def test_the_graph_begins_at_something_drawn_without_scripts_too(
+    app: App, http: httpx2.AsyncClient, readers: Readers
+) -> None:
+    for number in range(6):
+        called = [f"s{number}-{each:02}" for each in range(40)]
+        await describe(http, f"hub-{number}", dependenciesOut=[*called, f"hub-{number + 1}"])
+    seen = """() => {
+        const box = document.getElementById("graph").getBoundingClientRect();
+        const nodes = [...document.querySelectorAll(".node")].map((node) => node.getBoundingClientRect());
+        return nodes.some((at) => at.left >= box.left && at.right <= box.right && at.top >= Math.max(0, box.top)
+            && at.bottom <= Math.min(innerHeight, box.bottom));
+    }"""
+    page = await readers.visit(app, "/catalog?view=graph", width=360, java_script_enabled=False)
+    assert await page.evaluate(seen)
+    await page.get_by_role("link", name="100 %").click()
+    await page.wait_for_url("**zoom=100**")
+    assert await page.evaluate(seen)
 
 
 async def test_the_graph_grows_by_keys_and_lights_what_a_service_calls(demo: App, readers: Readers) -> None:

@@ -39,7 +39,7 @@ if (view && svg) {
       event.preventDefault();
       const chosen = /** @type {HTMLAnchorElement} */ (link);
       resize(chosen.dataset.zoom === "fit" ? fit() : Number(chosen.dataset.zoom) / 100);
-      history.replaceState(null, "", chosen.href);
+      history.replaceState(null, "", chosen.href.split("#")[0]);
       for (const each of document.querySelectorAll("[data-zoom]")) each.removeAttribute("aria-current");
       chosen.setAttribute("aria-current", "true");
     });
@@ -78,7 +78,7 @@ if (view && svg) {
   svg.addEventListener("focusin", light);
   svg.addEventListener("focusout", light);
 
-  const first = svg.querySelector(".node.chosen") ?? svg.querySelector(".node.bad") ?? svg.querySelector(".node.run") ?? svg.querySelector(".node");
+  const first = document.getElementById("first");
   if (first) {
     const [node, place] = [first.getBoundingClientRect(), view.getBoundingClientRect()];
     view.scrollBy((node.left + node.right - place.left - place.right) / 2, (node.top + node.bottom - place.top - place.bottom) / 2);

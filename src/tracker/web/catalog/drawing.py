@@ -23,6 +23,7 @@ _GAP: Final = 14
 _PER_ROW: Final = 6
 _LETTERS: Final = 22
 _LETTERS_BESIDE_REST: Final = 17
+_URGENT: Final = {"bad": 0, "run": 1}
 _TAIL: Final = 7
 """Letters at the end of a name that is too long, as it is shown."""
 
@@ -55,13 +56,17 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A graph of some size, in pixels; `circles` are the edges that lead back."""
+    """A graph of some size, in pixels; `circles` are the edges that lead back.
+
+    `first` is the id of the node to look at first: the chosen one, or one that fails or is being deployed.
+    """
 
     nodes: Sequence[Node]
     lines: Sequence[Line]
     circles: Sequence[Edge]
     size: tuple[int, int]
     box: tuple[int, int]
+    first: int
 
 
 async def drawing(shown: Shown, layouts: Layouts, now: Health, known: frozenset[str], start: str) -> Drawing:
@@ -111,6 +116,7 @@ async def drawing(shown: Shown, layouts: Layouts, now: Health, known: frozenset[
             round(max(y for _, y in corners)) + layout.height + _MARGIN,
         ),
         (layout.width, layout.height),
+        min(nodes, key=lambda node: (not node.chosen, _URGENT.get(node.tone, len(_URGENT)), node.id)).id,
     )
 
 
