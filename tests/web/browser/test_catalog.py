@@ -33,8 +33,8 @@ async def test_the_graph_begins_at_something_drawn_without_scripts_too(
     seen = """() => {
         const box = document.getElementById("graph").getBoundingClientRect();
         const nodes = [...document.querySelectorAll(".node")].map((node) => node.getBoundingClientRect());
-        return nodes.some((at) => at.left >= box.left && at.right <= box.right && at.top >= Math.max(0, box.top)
-            && at.bottom <= Math.min(innerHeight, box.bottom));
+        return nodes.some((at) => at.left >= box.left && at.right <= box.right
+            && at.top >= Math.max(0, box.top) && at.bottom <= Math.min(innerHeight, box.bottom));
     }"""
     page = await readers.visit(app, "/catalog?view=graph", width=360, java_script_enabled=False)
     assert await page.evaluate(seen)
