@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
-from tests.cli.commands import at, tracker
+from tests.cli.commands import at, on_terminal, tracker
 
 from tracker.cli.exits import USAGE
 
@@ -234,6 +235,13 @@ def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:
     assert "priority; label severity" in lines["severity"]
     assert "nothing: it is left out" in lines["attributes"]
     assert "2 records, 1 event: 1 incident, 1 refused" in tried.stdout
+
+
+def test_a_narrow_terminal_has_the_names_of_fields(tmp_path: Path) -> None:
+    (tmp_path / "annotations").write_text(json.dumps(GRAFANA))
+    command = ("import", "--from", "grafana", str(tmp_path / "annotations"), "--dry-run")
+    shown = on_terminal(*command, columns=40, environ={})
+    assert re.search(r"dashboardUID +label dashboard_uid", shown), shown
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,8 @@ class Settings:
     auth_anonymous_permissions: frozenset[Permission] | None = _setting(
         PERMISSIONS,
         "What callers without credentials may do, such as `event:read,lock:read`; empty: nothing; `all`:"
-        " everything but manage access; `loopback`: everything, and others than this machine can't call.",
+        " everything but manage access, delete by policies, and read the audit log and states of Terraform;"
+        " `loopback`: everything, and others than this machine can't call.",
         None,
     )
     auth_jobs_file: Path | None = _setting(

@@ -118,7 +118,12 @@ class DryRun:
         """Print what becomes of which field, and how many events there would be."""
         from tracker.cli.tables import Column, Table
 
-        columns = (Column("FIELD"), Column("BECOMES", least=24), Column("RECORDS"), Column("EXAMPLE", rank=1))
+        columns = (
+            Column("FIELD", least=14),
+            Column("BECOMES", least=24),
+            Column("RECORDS", rank=2),
+            Column("EXAMPLE", rank=3, least=8),
+        )
         rows = sorted(self.fields.items(), key=lambda each: (not each[1].becomes, each[0]))
         table: Table[tuple[str, _Field]] = Table(columns, _row)
         table.print(rows, "no fields")
