@@ -23,7 +23,7 @@ import uvloop
 from bench.load import http_request
 from bench.server import serving
 
-from tracker.demo import company
+from tracker.demo.company import Company, days_for
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def _measure(name: str, arguments: Sequence[str], server: Server, number: 
 async def _all(folder: Path, server: Server, number: int) -> None:
     lines, out = folder / "events.ndjson", folder / "out.ndjson"
     with lines.open("w") as file:
-        for event in company.events(number, seed=1, until=_UNTIL, days=company.days_for(number)):
+        for event in Company(1).events(number, until=_UNTIL, days=days_for(number)):
             file.write(f"{event.to_json()}\n")
     print(f"{f'{number:,} events':24}{'rate':>12}{'server':>11}{'others p50':>12}{'p99':>12}{'most':>12}")
     await _measure("import", ("import", str(lines)), server, number)

@@ -38,7 +38,7 @@ from bench.store_at_rest import Silent
 from bench.yardsticks import NAMES, Yardsticks
 from tests.mongo_servers import MongoServers
 
-from tracker.demo import company
+from tracker.demo.company import Company, days_for
 from tracker.domain.query import fields
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
@@ -162,7 +162,7 @@ def _month() -> Sequence[int]:
 
 async def _create(store: Store) -> tuple[float, float]:
     """Return how many new events are stored in a second, and the CPU seconds of this process for one."""
-    made = list(company.events(_CREATED, seed=2, until=_UNTIL, days=1))
+    made = list(Company(2).events(_CREATED, until=_UNTIL, days=1))
     for event in made:
         assert event.metadata is not None
         assert event.attributes is not None
@@ -272,7 +272,7 @@ def _run(module: str, *arguments: str, source: Path = ROOT) -> str:
 
 def _beside(number: int, folder: Path) -> Mapping[str, Mapping[str, float]]:
     """Return the milliseconds that others take for some rows."""
-    events = company.events(number, seed=1, until=_UNTIL, days=company.days_for(number))
+    events = Company(1).events(number, until=_UNTIL, days=days_for(number))
     with contextlib.closing(Yardsticks(folder / "events.ndjson", events)) as others:
         since = datetime.fromtimestamp(_month()[0] / MICROS, UTC)
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tracker.demo import company
+from tracker.demo.company import Company, locks
 from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
 from tracker.pb import event_pb
 from tracker.time_text import MICROS
@@ -14,7 +14,7 @@ DAYS = 14
 
 
 def past(number: int, seed: int = 1) -> list[event_pb.Event]:
-    return list(company.events(number, seed=seed, until=UNTIL, days=DAYS))
+    return list(Company(seed).events(number, until=UNTIL, days=DAYS))
 
 
 def test_a_seed_gives_the_same_events_and_another_one_others() -> None:
@@ -46,19 +46,19 @@ def test_the_past_is_within_its_days_and_busiest_when_people_work() -> None:
 def test_incidents_follow_changes_that_were_there_or_none() -> None:
     events = past(4_000)
     known: dict[str, event_pb.Event] = {}
-    incidents = alone = elsewhere = 0
+    incidents = alone = elsewhere = rollbacks = 0
     for event in events:
         told = attributes_of(event)
         if told.type is event_pb.Type.incident:
             incidents += 1
-            if told.related_id:
-                assert attributes_of(known[told.related_id]).service == told.service
-            causes = [*filter(None, [told.related_id]), *metadata_of(event).caused_by]
+            causes = metadata_of(event).caused_by
             assert all(event_time(known[cause]) < event_time(event) for cause in causes)
             alone += not causes
             elsewhere += any(attributes_of(known[cause]).service != told.service for cause in causes)
         known[metadata_of(event).id] = event
+        rollbacks += told.type is event_pb.Type.deployment and bool(told.related_id)
     assert 20 < incidents < 200
+    assert rollbacks
     assert alone
     assert elsewhere
     kinds = Counter(attributes_of(event).type for event in events)
@@ -67,13 +67,13 @@ def test_incidents_follow_changes_that_were_there_or_none() -> None:
 
 
 def test_services_are_in_the_catalog() -> None:
-    services = {entry.name for entry in company.catalog(1)}
+    services = {entry.name for entry in Company(1).catalog()}
     assert {attributes_of(event).service for event in past(2_000)} <= services
 
 
 def test_some_work_is_under_way_and_some_planned() -> None:
-    events = company.present(seed=1, until=UNTIL)
-    assert events == company.present(seed=1, until=UNTIL)
+    events = Company(1).present(UNTIL)
+    assert events == Company(1).present(UNTIL)
     statuses = Counter(attributes_of(event).status for event in events)
     assert statuses[event_pb.Status.start] == 6
     assert statuses[event_pb.Status.open] == 1
@@ -83,8 +83,24 @@ def test_some_work_is_under_way_and_some_planned() -> None:
 
 
 def test_work_under_way_holds_its_locks() -> None:
-    current = company.present(seed=1, until=UNTIL)
+    current = Company(1).present(UNTIL)
     running = [event for event in current if attributes_of(event).status is event_pb.Status.start]
-    held = list(company.locks(current))
+    held = list(locks(current))
     assert running
     assert [lock.event_id for _, lock in held] == [metadata_of(event).id for event in running]
+
+
+def test_what_is_under_way_is_a_release_after_the_last_one() -> None:
+    company = Company(1)
+    events = list(company.story(3_000, until=UNTIL, days=DAYS))
+    assert len(events) == 3_000
+    newest: dict[str, int] = {}
+    for event in events:
+        told = attributes_of(event)
+        if told.type is event_pb.Type.deployment:
+            release = int(told.version.split(".")[1])
+            if told.status is event_pb.Status.start:
+                assert release > newest[told.service]
+            newest[told.service] = max(release, newest.get(told.service, 0))
+    releases = {each.name: int(each.version.split(".")[1]) for each in company.catalog()}
+    assert all(releases[name] >= release - 1 for name, release in newest.items())

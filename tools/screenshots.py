@@ -2,7 +2,7 @@
 
 Starts a server with sample data, and shoots each page of the menu, an event, an incident, an entry of
 the catalog and others in Chromium into build/screenshots, as PAGE-WIDTH-THEME.png, the way from an
-incident to its cause as walk-*.png, and what `tracker why` prints as why.svg.
+incident to its cause as walk-*.png, and what `tracker why` and `tracker event related` print as why.svg.
 Those that README.md or a file in docs/ shows are copied to docs/pictures; so that the repository stays small,
 none of these may have more than 150 kB.
 """
@@ -24,7 +24,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from termios import tcsetwinsize
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from bench.server import ROOT, serving
@@ -41,7 +41,11 @@ if TYPE_CHECKING:
 
 _EVENTS: Final = 5_000
 _EXPLAINED: Final = "type:incident has:caused_by"
-_ROWS, _COLUMNS = 40, 136
+_ROWS, _COLUMNS = 40, 140
+_DOUBTFUL, _SURE = 0.7, 0.97
+"""Shares between which a picture says most."""
+_PAIR = 2
+"""The events of an incident and its cause alone."""
 _MOST_BYTES: Final = 150_000
 _WALK: Final = (1000, 620)
 """The window of the pictures that lead from an incident to its cause."""
@@ -131,29 +135,51 @@ async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
 
 
 def _terminal(origin: str) -> None:
-    """Draw what `tracker why` said of the newest incident whose cause was found, before that."""
-    listed = ["event", "search", *_EXPLAINED.split(), "since:30d", "--limit", "1", "--output", "json"]
+    """Draw what `tracker why` said of an incident, and what was related to it in the end."""
     environ = os.environ | {"TRACKER_SERVER": origin, "TERM": "xterm-256color", "TZ": "UTC"}
-    command = [sys.executable, "-m", "tracker"]
-    found = subprocess.run([*command, *listed], env=environ, check=True, stdout=subprocess.PIPE)
-    (event,) = json.loads(found.stdout)["events"]
-    began = datetime.fromisoformat(event["metadata"]["createdAt"])
-    asked = ["why", event["metadata"]["id"][:13], f"--as-of={began + timedelta(minutes=3):%Y-%m-%dT%H:%M:%S}"]
+    asked, related = _explained(environ)
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO())
+    for command in (asked, related):
+        console.print(Text.from_ansi(f"$ tracker {' '.join(command)}\n{_printed(command, environ)}"))
+    drawn = console.export_svg(title="tracker")
+    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)  # fonts of other hosts
+    (_FOLDER / "why.svg").write_text(re.sub(r"terminal-\d+", "terminal", drawn))
+
+
+def _explained(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return the commands for the newest incident whose cause was suspected, and taken back in the end."""
+    for event in _json(["event", "search", *_EXPLAINED.split(), "since:30d", "--limit", "50"], environ)[
+        "events"
+    ]:
+        began = datetime.fromisoformat(event["metadata"]["createdAt"])
+        id_ = event["metadata"]["id"][:13]
+        asked = ["why", id_, f"--as-of={began + timedelta(minutes=3):%Y-%m-%dT%H:%M:%S}"]
+        related = ["event", "related", id_]
+        suspect = _json(asked, environ)["suspects"][0]
+        right = suspect["change"]["metadata"]["id"] in event["metadata"]["causedBy"]
+        if right and _DOUBTFUL < suspect["share"] < _SURE and len(_json(related, environ)["events"]) > _PAIR:
+            return asked, related
+    raise SystemExit("no incident of the sample data makes a picture")
+
+
+def _json(arguments: list[str], environ: Mapping[str, str]) -> Any:  # noqa: ANN401  # whatever a command answers
+    command = [sys.executable, "-m", "tracker", *arguments, "--output", "json"]
+    return json.loads(subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def _printed(arguments: list[str], environ: Mapping[str, str]) -> str:
+    """Return what a command prints on a terminal."""
     ours, its = pty.openpty()
     tcsetwinsize(its, (_ROWS, _COLUMNS))
-    with subprocess.Popen([*command, *asked], env=environ, stdout=its, stderr=its, stdin=its):
+    command = [sys.executable, "-m", "tracker", *arguments]
+    with subprocess.Popen(command, env=environ, stdout=its, stderr=its, stdin=its):
         os.close(its)
         printed = b""
         with suppress(OSError):  # the end of a terminal
             while part := os.read(ours, 65_536):
                 printed += part
     os.close(ours)
-    console = Console(record=True, width=_COLUMNS, file=io.StringIO())
-    shown = printed.decode().replace("\r\n", "\n")
-    console.print(Text.from_ansi(f"$ tracker {' '.join(asked)}\n{shown}"))
-    drawn = console.export_svg(title="tracker why")
-    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)  # fonts of other hosts
-    (_FOLDER / "why.svg").write_text(re.sub(r"terminal-\d+", "terminal", drawn))
+    return printed.decode().replace("\r\n", "\n")
 
 
 async def _all(origin: str, chromium: str) -> int:

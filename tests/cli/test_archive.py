@@ -19,7 +19,7 @@ from tests.server_process import ServerProcess
 from tests.stores.observations import Observations
 from tests.tcp_proxy import TcpProxy
 
-from tracker.demo import company
+from tracker.demo.company import Company
 from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind, digest
 
@@ -37,7 +37,7 @@ UNTIL = 1_780_000_000_000_000
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a file of events as a tool would write them: without what is unset."""
     file = tmp_path_factory.mktemp("archive") / "events.ndjson"
-    made = company.events(EVENTS, seed=1, until=UNTIL, days=10)
+    made = Company(1).events(EVENTS, until=UNTIL, days=10)
     file.write_text("".join(f"{event.to_json()}\n" for event in made), "utf-8")
     return file
 

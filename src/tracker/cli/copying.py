@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,15 +22,14 @@ from tracker.number_text import number_of
 from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
+    from tracker.demo.company import Company
     from tracker.pb import event_pb
-    from tracker.stores.contents import Kind, StoreContents, StoredRecord
+    from tracker.stores.contents import StoreContents
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
-_PRESENT = 100
-"""Of how many sample events one is under way or planned."""
 
 
 class _Unobserved:
@@ -200,59 +199,48 @@ def demo(
     """
     import asyncio
 
-    from tracker.demo import company as past
+    from tracker.demo.company import Company, days_for
 
     end = until or datetime.now(UTC).replace(second=0, microsecond=0)
-    days = days or past.days_for(events)
+    days = days or days_for(events)
     source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
     began = time.monotonic()
     with _filling(source) as progress:
         contents = _contents(store, "STORE")
-        current = past.present(seed=seed, until=micros_of(end))[: events // _PRESENT]
-        made = chain(past.events(events - len(current), seed=seed, until=micros_of(end), days=days), current)
-        asyncio.run(
-            _fill(
-                contents, source, _first(seed, current), made, lambda done: progress("events", done, events)
-            )
-        )
+        company = Company(seed)
+        made = company.story(events, until=micros_of(end), days=days)
+        asyncio.run(_fill(contents, source, company, made, lambda done: progress("events", done, events)))
     seconds = time.monotonic() - began
     echo(f"{contents.name} has {number_of(events, 'event')} now, {events / seconds:,.0f} a second")
-
-
-def _first(seed: int, current: Sequence[event_pb.Event]) -> Mapping[Kind, Sequence[StoredRecord]]:
-    """Return the catalog and the held locks of sample data."""
-    from tracker.demo import company as past
-    from tracker.stores.contents import Kind, StoredDocument, StoredKey, StoredLock
-
-    return {
-        Kind.CATALOG: [StoredDocument(each.name, each.to_json()) for each in past.catalog(seed)],
-        Kind.LOCK_KEYS: [
-            StoredKey(key, lock.fencing_token, StoredLock(lock.id, b"", lock.to_json()))
-            for key, lock in past.locks(current)
-        ],
-    }
 
 
 async def _fill(
     contents: StoreContents,
     source: str,
-    first: Mapping[Kind, Sequence[StoredRecord]],
+    company: Company,
     events: Iterator[event_pb.Event],
     progress: Callable[[int], None],
 ) -> None:
-    """Fill a store; no server starts on it before everything is stored."""
+    """Fill a store with events, then with the catalog after them and the locks of those under way.
+
+    No server starts on it before everything is stored.
+    """
     import asyncio
 
     from tracker.demo.commits import Pushes
-    from tracker.stores.contents import BATCH_RECORDS, Kind, StoredDocument
+    from tracker.demo.company import locks
+    from tracker.stores.contents import BATCH_RECORDS, Kind, StoredDocument, StoredKey, StoredLock
 
     await contents.open_to_fill(source)
     try:
-        for kind, records in first.items():
-            await contents.records(kind).add(records)
         done, pushes = 0, Pushes()
         progress(done)
+        held: list[StoredKey] = []
         while batch := list(islice(events, BATCH_RECORDS)):
+            held += (
+                StoredKey(key, lock.fencing_token, StoredLock(lock.id, b"", lock.to_json()))
+                for key, lock in locks(batch)
+            )
             ids = [event.metadata.id if event.metadata else "" for event in batch]
             documents = [StoredDocument(id_, each.to_json()) for id_, each in zip(ids, batch, strict=True)]
             await contents.records(Kind.EVENTS).add(documents)
@@ -263,6 +251,10 @@ async def _fill(
             progress(done)
             # A file is filled without waiting for anything: an interrupt would come only at the end.
             await asyncio.sleep(0)
+        await contents.records(Kind.CATALOG).add(
+            [StoredDocument(each.name, each.to_json()) for each in company.catalog()]
+        )
+        await contents.records(Kind.LOCK_KEYS).add(held)
         await contents.finish()
     finally:
         await contents.close()

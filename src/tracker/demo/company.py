@@ -34,6 +34,10 @@ _MINUTE: Final = 60 * MICROS
 _A_DAY: Final = 300
 """Events of a day if no number of days is given."""
 _FEWEST_DAYS, _MOST_DAYS = 14, 365
+_PRESENT: Final = 23
+"""Events that are under way or planned."""
+_ONE_PRESENT_IN: Final = 100
+_RUNNING: Final = 6
 
 _NAMES: Final = (
     *("payments", "checkout", "cart", "catalog", "search", "pricing", "promotions", "inventory", "orders"),
@@ -69,66 +73,89 @@ def days_for(events: int) -> int:
     return min(_MOST_DAYS, max(_FEWEST_DAYS, events // _A_DAY))
 
 
-def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
-    """Yield the catalog entries of the services."""
-    chance = random.Random(seed + 2)
-    services = _services(random.Random(seed))
-    for place, service in enumerate(services):
-        later = _NAMES[place + 1 :]
-        called = chance.sample(later, min(len(later), chance.randrange(1, 4)))
-        yield catalog_pb.Catalog(
-            name=service.name,
-            type=catalog_pb.Type.project,
-            languages=chance.choice(_LANGUAGES),
-            owner=service.team,
-            version=f"1.{service.release}.0",
-            description=f"The service {service.name} of the team {service.team}",
-            link=f"https://docs.example.com/{service.name}",
-            repository=f"https://git.example.com/{service.name}",
-            platform=chance.choice(_PLATFORMS),
-            dependencies_out=sorted([*called, *_CALLED_TOO.get(service.name, ())]),
-            communication_channels=[
-                catalog_pb.CommunicationChannel(
-                    type=catalog_pb.CommunicationType.slack, name=f"#{service.team}"
-                )
-            ],
-        )
+class Company:
+    """The services of a seed; each has the last release of the events that were made until now."""
 
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(seed)
+        self._seed = seed
+        self._services = [
+            Service(name, chance.choice(_TEAMS), weight=1 / (place + 3), release=chance.randrange(5, 60))
+            for place, name in enumerate(_NAMES)
+        ]
 
-def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
-    """Yield events that ended by `until` (in microseconds since the epoch), nearly in the order of time."""
-    chance = random.Random(seed)
-    company = Stories(chance, _services(random.Random(seed)), _callers(seed))
-    first = until - days * 24 * _HOUR
-    hours = range(first, until, _HOUR)
-    busyness = [_busyness(hour) for hour in hours]
-    total, passed, given = sum(busyness), 0.0, 0
-    for hour, busy in zip(hours, busyness, strict=True):
-        passed += busy
-        due = number if hour + _HOUR >= until else round(number * passed / total)
-        while given < due:
-            for event in company.story(hour + chance.randrange(_HOUR)):
-                lasted = metadata_of(event).duration
-                if event_time(event) + (duration_micros(lasted) if lasted else 0) > until:
-                    break  # what follows it is still to come
-                yield event
-                given += 1
-                if given == number:
-                    return
+    def catalog(self) -> Iterator[catalog_pb.Catalog]:
+        """Yield the catalog entries of the services."""
+        chance = random.Random(self._seed + 2)
+        for place, service in enumerate(self._services):
+            later = _NAMES[place + 1 :]
+            called = chance.sample(later, min(len(later), chance.randrange(1, 4)))
+            yield catalog_pb.Catalog(
+                name=service.name,
+                type=catalog_pb.Type.project,
+                languages=chance.choice(_LANGUAGES),
+                owner=service.team,
+                version=f"1.{service.release}.0",
+                description=f"The service {service.name} of the team {service.team}",
+                link=f"https://docs.example.com/{service.name}",
+                repository=f"https://git.example.com/{service.name}",
+                platform=chance.choice(_PLATFORMS),
+                dependencies_out=sorted([*called, *_CALLED_TOO.get(service.name, ())]),
+                communication_channels=[
+                    catalog_pb.CommunicationChannel(
+                        type=catalog_pb.CommunicationType.slack, name=f"#{service.team}"
+                    )
+                ],
+            )
 
+    def story(self, number: int, *, until: int, days: int) -> Iterator[event_pb.Event]:
+        """Yield the `events` until a moment, then those of its `present`, in all a number of them."""
+        present = min(_PRESENT, number // _ONE_PRESENT_IN)
+        yield from self.events(number - present, until=until, days=days)
+        yield from self.present(until)[:present]
 
-def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
-    """Return what is under way at a moment, and what is planned for the two weeks after it."""
-    chance = random.Random(seed + 1)
-    services = _services(random.Random(seed))
-    company = Stories(chance, services, {}, runs=0)
-    chosen = chance.sample(services, 22)
-    running = [company.running(service, until) for service in chosen[:6]]
-    return [
-        *running,
-        company.outage(chosen[0], running[0], until),
-        *(company.plan(service, at, until) for service, at in zip(chosen[6:], _ahead(until), strict=False)),
-    ]
+    def events(self, number: int, *, until: int, days: int) -> Iterator[event_pb.Event]:
+        """Yield events that ended by `until` (microseconds since the epoch), nearly in the order of time."""
+        chance = random.Random(self._seed)
+        stories = Stories(chance, self._services, self._callers())
+        first = until - days * 24 * _HOUR
+        hours = range(first, until, _HOUR)
+        busyness = [_busyness(hour) for hour in hours]
+        total, passed, given = sum(busyness), 0.0, 0
+        for hour, busy in zip(hours, busyness, strict=True):
+            passed += busy
+            due = number if hour + _HOUR >= until else round(number * passed / total)
+            while given < due:
+                for event in stories.story(hour + chance.randrange(_HOUR)):
+                    lasted = metadata_of(event).duration
+                    if event_time(event) + (duration_micros(lasted) if lasted else 0) > until:
+                        break  # what follows it is still to come
+                    yield event
+                    given += 1
+                    if given == number:
+                        return
+
+    def present(self, until: int) -> Sequence[event_pb.Event]:
+        """Return what is under way at a moment, and what is planned for the two weeks after it."""
+        chance = random.Random(self._seed + 1)
+        stories = Stories(chance, self._services, {}, runs=0)
+        chosen = chance.sample(self._services, _PRESENT - 1)
+        running = chosen[:_RUNNING]
+        plans = zip(chosen[_RUNNING:], _ahead(until), strict=False)
+        return [
+            *(stories.running(service, until) for service in running),
+            stories.outage(running[0], until),
+            *(stories.plan(service, at, until) for service, at in plans),
+        ]
+
+    def _callers(self) -> Mapping[str, Sequence[str]]:
+        """Return the services of the catalog that call each service."""
+        callers: defaultdict[str, list[str]] = defaultdict(list)
+        for entry in self.catalog():
+            for called in entry.dependencies_out:
+                if called != entry.name:
+                    callers[called].append(entry.name)
+        return callers
 
 
 def locks(current: Sequence[event_pb.Event]) -> Iterator[tuple[LockKey, lock_pb.Lock]]:
@@ -155,20 +182,3 @@ def _busyness(hour: int) -> float:
     moment = datetime.fromtimestamp(hour / MICROS, UTC)
     by_hour = (0.1, 1.0, 0.8)[(8 <= moment.hour < 18) + (12 <= moment.hour < 14)]
     return by_hour * (0.15 if moment.weekday() > 4 else 1.0)
-
-
-def _callers(seed: int) -> Mapping[str, Sequence[str]]:
-    """Return the services of the catalog that call each service."""
-    callers: defaultdict[str, list[str]] = defaultdict(list)
-    for entry in catalog(seed):
-        for called in entry.dependencies_out:
-            if called != entry.name:
-                callers[called].append(entry.name)
-    return callers
-
-
-def _services(chance: random.Random) -> Sequence[Service]:
-    return [
-        Service(name, chance.choice(_TEAMS), weight=1 / (place + 3), release=chance.randrange(5, 60))
-        for place, name in enumerate(_NAMES)
-    ]

@@ -85,7 +85,7 @@ class Stories:
         at = now - self._between(1, 6) * _MINUTE
         return self._deployment(service, f"1.{service.release + 1}.0", _Environment.production, at, None)
 
-    def outage(self, service: Service, cause: event_pb.Event, now: int) -> event_pb.Event:
+    def outage(self, service: Service, now: int) -> event_pb.Event:
         """Return an incident that is open."""
         trouble = self._chance.choice(_TROUBLES)
         attributes = event_pb.EventAttributes(
@@ -94,12 +94,11 @@ class Stories:
             priority=_Priority.P2,
             status=_Status.open,
             source="alertmanager",
-            related_id=metadata_of(cause).id,
             owner=self._chance.choice(_PEOPLE),
             impact=True,
             message=f"{trouble}; on-call was paged",
         )
-        return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE, linked=cause)
+        return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE)
 
     def plan(self, service: Service, at: int, now: int) -> event_pb.Event:
         """Return an operation that is to begin at a moment, recorded some days ago."""
@@ -134,15 +133,16 @@ class Stories:
             if stage is _Environment.production and self._chance.random() < 0.06:
                 yield from self._incident(service, deployment, at)
 
-    def _deployment(
+    def _deployment(  # noqa: PLR0913, PLR0917 - each is a part of the event
         self,
         service: Service,
         version: str,
         stage: event_pb.Environment,
         at: int,
         ending: event_pb.Status | None,
+        after: event_pb.Event | None = None,
     ) -> event_pb.Event:
-        """Return a deployment, under way if it has no ending."""
+        """Return a deployment, under way if it has no ending; it links to the event that it comes after."""
         self._runs += 1
         owner = self._chance.choice(_PEOPLE)
         return self._past(
@@ -156,6 +156,7 @@ class Stories:
                 external_id=f"run {self._runs}",
                 version=version,
                 status=_Status.start,
+                related_id=metadata_of(after).id if after is not None else "",
                 owner=owner,
                 labels={
                     "region": self._chance.choice(("eu-west", "us-east")),
@@ -170,6 +171,7 @@ class Stories:
                 pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
                 ticket=f"{service.team.upper()}-{self._runs % 9_000}",
             ),
+            after,
         )
 
     def _incident(self, service: Service, cause: event_pb.Event, at: int) -> Iterator[event_pb.Event]:
@@ -187,14 +189,16 @@ class Stories:
                 f"1.{service.release - 1}.0",
                 duration_micros(metadata_of(incident).elapsed or _NO_TIME),
             )
-            yield self._deployment(service, version, _Environment.production, at + took // 2, _Status.success)
+            begins = at + took // 2
+            yield self._deployment(
+                service, version, _Environment.production, begins, _Status.success, incident
+            )
 
     def _trouble(self, service: Service, cause: event_pb.Event | None, at: int) -> event_pb.Event:
         """Return an incident that is over; of two in three, people recorded the cause if there was one."""
         trouble = self._chance.choice(_TROUBLES)
         near = cause is not None and attributes_of(cause).service == service.name
         since = f" since {cause.title.removeprefix('Deploy ')}" if cause is not None and near else ""
-        linked = cause if near else None
         incident = self._past(
             service,
             f"{service.name}: {trouble}",
@@ -203,7 +207,6 @@ class Stories:
                 environment=_Environment.production,
                 priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
                 source="alertmanager",
-                related_id=metadata_of(linked).id if linked is not None else "",
                 owner=self._chance.choice(_PEOPLE),
                 impact=True,
                 message=f"{trouble}{since}; on-call was paged",
@@ -211,7 +214,6 @@ class Stories:
             at,
             self._between(10, 180) * _MINUTE,
             _Status.close,
-            linked=linked,
         )
         if cause is not None and incident.metadata is not None and self._chance.random() < 0.67:
             incident.metadata.caused_by = [metadata_of(cause).id]

@@ -62,6 +62,7 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
     changes, incidents = change.history
     began = "began " if "running" in change.features else ""
     age = rounded_text(timedelta(microseconds=change.age))
+    troubles = number_of(incidents, "incident") if incidents else "no incidents"
     others = f"{exp(change.features.get('shared', 0.0)):.0f}"
     words: Mapping[str, str] = {
         **_FIXED,
@@ -69,18 +70,17 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "dependency_2": f"{_called(incident)} calls {attributes.service} by way of another service",
         "caller_1": f"{attributes.service} calls {_called(incident)}",
         "caller_2": f"{attributes.service} calls {_called(incident)} by way of another service",
-        "same_environment": f"in the same environment, {_environment(attributes)}",
+        "same_environment": f"in {_environment(attributes)} too",
         "age": f"{began}{age} before",
-        "stranger_age": f"{age} before, of a service not known to be called",
-        "running_age": f"began {age} before, and went on",
-        "shared": f"as near to {others} services",
+        "stranger_age": "of a service not known to be called",
+        "running_age": "not ended by then",
+        "shared": f"{others} services are as near to it",
         "old": f"{age} is long before",
         "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
         "size": f"{lines_of(attributes)} lines changed",
         "superseded": f"followed by {number_of(change.later, 'later change')} of the same service",
         "rare": f"its service had {number_of(changes, 'change')} in 14 days",
-        "incident_prone": f"{number_of(incidents, 'incident')}, "
-        f"{number_of(changes, 'change')} of its service",
+        "incident_prone": f"its service had {troubles} in {number_of(changes, 'change')}",
     }
     return words[feature]
 
@@ -93,9 +93,9 @@ def _freeze_text(feature: str, freeze: LiftedFreeze, incident: event_pb.Event) -
         "same_service": "was for the same service",
         "dependency_1": f"was for {freeze.service}, which {_called(incident)} calls",
         "dependency_2": f"was for {freeze.service}, which {_called(incident)} calls by way of another",
-        "same_environment": f"in the same environment, {_environment(attributes_of(incident))}",
+        "same_environment": f"in {_environment(attributes_of(incident))} too",
         "unknown_environment": "an environment is not known",
-        "shared": f"as near to {others} services",
+        "shared": f"{others} services are as near to it",
         "freeze_lifted": f"the freeze ended, and {number_of(freeze.begun, 'compared deployment')}"
         " began since",
         "age": f"{age} before",

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from tracker.api.calls.callers import is_local
-from tracker.demo import company
+from tracker.demo.company import Company
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb
 
@@ -32,9 +32,9 @@ async def fill(visit: Visit) -> None:
     if not is_local(visit.call):
         raise TrackerError(Reason.PERMISSION_REQUIRED, "only a browser on the server's machine fills it")
     now = visit.clock.now
-    present = company.present(seed=_SEED, until=now)
-    past = company.events(_EVENTS - len(present), seed=_SEED, until=now, days=_DAYS)
-    await visit.change(event_pb.ImportEventsRequest(events=[*past, *present]), event_pb.ImportEventsResponse)
+    company = Company(_SEED)
+    request = event_pb.ImportEventsRequest(events=list(company.story(_EVENTS, until=now, days=_DAYS)))
+    await visit.change(request, event_pb.ImportEventsResponse)
     await asyncio.gather(
         *(
             visit.change(
@@ -47,6 +47,6 @@ async def fill(visit: Visit) -> None:
                 ),
                 catalog_pb.CreateUpdateCatalogResponse,
             )
-            for entry in company.catalog(_SEED)
+            for entry in company.catalog()
         )
     )
