@@ -136,11 +136,11 @@ class Reason(StrEnum):
         "the caller lacks a permission, at all or for this record",
     )
     CROSS_ORIGIN = auto(), Code.PERMISSION_DENIED, "a page of another site asked a browser for the change"
-    UNKNOWN_HOST = auto(), Code.PERMISSION_DENIED, "`Host` is no address, and not in `ALLOWED_HOSTS`", 421
+    UNKNOWN_HOST = auto(), Code.PERMISSION_DENIED, "`Host` is neither an address nor in `ALLOWED_HOSTS`", 421
     UNSUPPORTED_MEDIA_TYPE = (
         auto(),
         Code.INVALID_ARGUMENT,
-        "the body is compressed, or a browser sent one that is no JSON",
+        "the body is compressed, or a browser sent one that is not JSON",
         415,
     )
     LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"

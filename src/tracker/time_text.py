@@ -219,7 +219,7 @@ class Date(NamedTuple):
 
 
 def read_date(text: str, zone: tzinfo) -> Date | None:
-    """Return what a date names, or None if it is no date.
+    """Return what a date names, or None if it is not a date.
 
     It has a year at least, and may go down to a fraction of a second, of which microseconds count; `zone` is
     for one that names none.

@@ -248,7 +248,7 @@ def test_an_interrupted_import_ends_though_the_server_is_away(archive: Path, tmp
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert told.endswith(b"tracker: interrupted; the same command goes on\n")
+    assert told.endswith(b"tracker: interrupted; the same command continues\n")
 
 
 def test_lines_that_are_wrong_are_named_by_their_numbers(empty: ServerProcess) -> None:
@@ -335,7 +335,7 @@ def test_progress_is_shown_on_a_terminal(full: ServerProcess, archive: Path, tmp
 
 @pytest.mark.parametrize("command", ["import", "export"])
 def test_help_names_the_exit_codes(command: str) -> None:
-    assert "130    interrupted; the same command goes on" in tracker(command, "--help").stdout
+    assert "130    interrupted; the same command continues" in tracker(command, "--help").stdout
 
 
 def test_long_changelogs_come_back_whole(empty: ServerProcess, tmp_path: Path) -> None:

@@ -242,9 +242,9 @@ def test_files_and_folders_are_applied_in_order(server: ServerProcess, service: 
         ("vulnerabilitySummary: {criticalCount: -1}", "vulnerabilitySummary.criticalCount: "),
         ("dependenciesOut: []\ndependencies_out: []", "duplicate field: give it in one spelling"),
         ("availableVersions: [" + "x" * 201 + "]", "availableVersions[0]: "),
-        ("owner: o", "line 8, column 1: key 'owner' stands twice"),
+        ("owner: o", "line 8, column 1: key 'owner' is given twice"),
         ("description: [a", "line 9, column 1: did not find expected ',' or ']'"),
-        ("---\nname: ok\nowner: o\nversion: 1", "document 3 (ok): stands in FILE, document 1 (ok) already"),
+        ("---\nname: ok\nowner: o\nversion: 1", "document 3 (ok): is already in FILE, document 1 (ok)"),
         ("---\nname: y\nversion: 1", "document 3 (y): owner is required"),
         ("---\njust text", 'document 3: expected an object, got "just text"'),
         ("---\n- 1\n- {name: z}", 'document 3, entry 1: expected an object, got "1"'),
@@ -279,7 +279,7 @@ def test_all_mistakes_are_told_at_once_and_nothing_is_changed(
     ("text", "told"),
     [
         ("", "nothing to apply: the files have no entries"),
-        ('{"name": "x", "name": "y"}', "standard input: line 1, column 15: key 'name' stands twice"),
+        ('{"name": "x", "name": "y"}', "standard input: line 1, column 15: key 'name' is given twice"),
         ('{"name": "\\ud800", "owner": "o", "version": "1"}', "standard input: line 1, column 13: "),
     ],
 )
@@ -293,7 +293,7 @@ def test_what_is_no_catalog_is_refused(server: ServerProcess, text: str, told: s
     ("name", "content", "told"),
     [
         ("x.json", b"{name: x}", "Expecting property name enclosed in double quotes: line 1 column 2"),
-        ("x.json", b'{"a": 1, "a": 2}', "key 'a' stands twice"),
+        ("x.json", b'{"a": 1, "a": 2}', "key 'a' is given twice"),
         ("x.yaml", b"\xff\xfe", "the file is not UTF-8: line 1"),
     ],
 )

@@ -159,7 +159,7 @@ def test_a_pipeline_fails_where_something_is_outdated(
 def test_an_entry_is_deleted_if_somebody_says_so(server: ServerProcess, service: str) -> None:
     described(server, service)
     told = run(server, "delete", service, code=64).stderr
-    assert told == "tracker: nobody is there to ask; give --yes to delete the entry for good\n"
+    assert told == "tracker: there is no terminal to ask on; give --yes to delete the entry for good\n"
     assert run(server, "delete", service, "--yes").stdout == f"deleted {service}\n"
     assert run(server, "delete", service, "--yes", code=1).stderr.startswith("tracker: no catalog found")
 

@@ -59,7 +59,7 @@ def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerP
     assert text.endswith(run(server, "changelog", id_).stdout)
     changelog = json.loads(run(server, "changelog", id_, "--output", "json").stdout)["changelog"]
     assert changelog == found["changelog"]
-    assert run(server, "delete", id_, code=64).stderr.startswith("tracker: nobody is there to ask")
+    assert run(server, "delete", id_, code=64).stderr.startswith("tracker: there is no terminal to ask on")
     assert run(server, "delete", id_, "--yes").stdout == f"deleted {id_}\n"
     assert run(server, "get", id_, code=1).stderr.startswith("tracker: no event found")
 

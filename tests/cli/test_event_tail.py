@@ -113,7 +113,7 @@ def test_tail_goes_on_when_a_killed_server_is_back(server: ServerProcess, servic
         assert running.process.stderr is not None
         told = running.process.stderr.read().splitlines()
     assert len(told) == 1
-    assert "goes on when the server is there again" in told[0]
+    assert "continues when the server is back" in told[0]
 
 
 def test_tail_says_what_is_wrong_in_a_line(server: ServerProcess) -> None:

@@ -104,7 +104,7 @@ def test_an_interrupted_migration_says_how_it_goes_on(tmp_path: Path, mongo: Mon
         )
         wait_for_events(mongo, uri)
         terminal.type(CTRL_C)
-        terminal.expect("tracker: interrupted; run the same command again, which goes on\ncode 130")
+        terminal.expect("tracker: interrupted; run the same command again to continue\ncode 130")
 
 
 def test_on_a_terminal_the_result_is_what_stays(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_on_a_terminal_the_result_is_what_stays(tmp_path: Path) -> None:
     [
         (("--from", "env:NOWHERE", "--to", "b.db"), "--from names the environment variable NOWHERE"),
         (("--from", "a.db", "--to", "b.db"), "there is no store"),
-        (("--from", "mongodb://u:pa:ss@h/x", "--to", "b.db"), "--from is no address of a MongoDB database"),
+        (("--from", "mongodb://u:pa:ss@h/x", "--to", "b.db"), "--from is not the address of a MongoDB database"),
         (("--from", "mongodb://u:hidden@127.0.0.1:1/x", "--to", "b.db"), "of --from can't be reached"),
     ],
 )

@@ -106,9 +106,9 @@ def test_a_store_that_another_server_has_open_is_refused_in_one_line(tmp_path: P
     ("uri", "said"),
     [
         ("mongodb://ada:s3cr3t@127.0.0.1:1/?serverSelectionTimeoutMS=100", "can't be reached"),
-        ("mongodb://ada:s3cr3t@:70000", "is no address of a MongoDB database"),
-        ("mongodb://ada:s3c%r3t@127.0.0.1", "is no address of a MongoDB database"),
-        ("postgres://ada:s3cr3t@127.0.0.1", "is no address of a MongoDB database"),
+        ("mongodb://ada:s3cr3t@:70000", "is not the address of a MongoDB database"),
+        ("mongodb://ada:s3c%r3t@127.0.0.1", "is not the address of a MongoDB database"),
+        ("postgres://ada:s3cr3t@127.0.0.1", "is not the address of a MongoDB database"),
         ("mongodb://ada:s3cr3t@127.0.0.1/?authMechanism=s3cr3t", "MONGO_URI can't be used"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_text_may_have_several_documents_and_parts_that_are_shared() -> None:
     ("text", "told"),
     [
         ("a: [1", "line 2, column 1: did not find expected ',' or ']'"),
-        ("a: 1\nb: {c: 1, c: 2}", "line 2, column 11: key 'c' stands twice"),
+        ("a: 1\nb: {c: 1, c: 2}", "line 2, column 11: key 'c' is given twice"),
         ("&x [*x]", "line 1, column 1: found unconstructable recursive node"),
         ("a: !!python/object/apply:os.getcwd []", "line 1, column 4: could not determine a constructor"),
         ("a: !!int 5", "line 1, column 4: could not determine a constructor"),

@@ -239,5 +239,5 @@ def test_of_a_long_reason_a_part_is_told() -> None:
 def test_an_end_is_told_in_words(ending: Ending, told: str) -> None:
     reason = "stuck" if ending is Ending.FORCED else ""
     assert end_message(HELD, ending, 0, reason) == (
-        f"lock held of service payments for deployment in production is held no more: {told}"
+        f"lock held of service payments for deployment in production is no longer held: {told}"
     )

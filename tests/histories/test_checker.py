@@ -93,7 +93,7 @@ CORRECT: dict[str, History] = {
         released("ana", 1, 60, 70),
         granted("bo", 2, 80, 90),
     ],
-    "given back because its caller was gone": [
+    "given back because its caller disconnected": [
         ACQUIRE_LOST,
         refused("bo", 20, 30, "ana", 1),
         found_free(40, 50),

@@ -138,7 +138,7 @@ class GrpcServer:
         except TrackerError as error:
             refusal = error
         if size > self._limits.metadata_bytes:
-            text = f"the call's metadata are larger than {self._limits.metadata_bytes} bytes"
+            text = f"the call's metadata is larger than {self._limits.metadata_bytes} bytes"
             refusal = TrackerError(Reason.HEADERS_TOO_LARGE, text)
         request_id = request_id_of(fields.get(REQUEST_ID_HEADER))
         call = Call("grpc", request_id, peer_name(*connection.peer), fields, timeout)

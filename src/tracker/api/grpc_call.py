@@ -165,7 +165,7 @@ class GrpcCall(Stream):
             raise self._refusal
         request = await self._next_message()
         if request is None:
-            raise invalid(FieldViolation("", "the call brought no message"))
+            raise invalid(FieldViolation("", "the call has no message"))
         message = self._served.method.decode(request)
         if isinstance(message, Message):
             # Bytes beyond those of the known fields may be another encoding of these.

@@ -37,7 +37,7 @@ class GrpcMethod(NamedTuple):
 def rpc_method(method: Endpoint) -> GrpcMethod:
     """Return the method of an RPC."""
     if method.rpc is None:
-        raise TypeError(f"{method.name} is no RPC")
+        raise TypeError(f"{method.name} is not an RPC")
     return GrpcMethod(method, partial(decode, method.rpc.input.type), methodcaller("to_binary"))
 
 

@@ -31,7 +31,7 @@ HEADERS: Sequence[Header] = (
 NOT_GRPC: Sequence[Header] = ((b":status", b"415"), (b"content-length", b"0"))
 """The answer to a request of another media type."""
 NOT_POST: Sequence[Header] = ((b":status", b"405"), (b"allow", b"POST"), (b"content-length", b"0"))
-"""The answer to a request that is no call."""
+"""The answer to a request that is not a call."""
 
 _OK = (b"grpc-status", b"0")
 _REQUEST_ID = REQUEST_ID_HEADER.encode()

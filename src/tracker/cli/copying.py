@@ -55,10 +55,10 @@ def _contents(place: str, argument: str) -> StoreContents:
 
 
 @contextmanager
-def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
+def _filling(command: str) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show the progress of filling a store; turn its failure into that of the command.
 
-    `again` is what continues after an interruption.
+    `command` is what to run again after an interruption.
     """
     from tracker.errors import TrackerError
     from tracker.stores.base import StoreOpenError
@@ -70,9 +70,9 @@ def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
     except (StoreOpenError, MigrationError) as error:
         raise CommandError(str(error)) from None
     except TrackerError as error:
-        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
+        raise CommandError(f"{error.message}; run the same command again to continue") from None
     except KeyboardInterrupt:
-        raise CommandError(f"interrupted; {again} goes on", INTERRUPTED) from None
+        raise CommandError(f"interrupted; run {command} again to continue", INTERRUPTED) from None
 
 
 def backup(
@@ -149,7 +149,7 @@ def migrate(
     Moves everything: events, catalog, links, held locks, fencing tokens, ends of locks. The source stays
     unchanged. Stop all servers on both stores first.
 
-    After an interruption, the same command goes on. No server starts on the new store before everything is
+    After an interruption, the same command continues. No server starts on the new store before everything is
     stored and verified by counts and digests.
 
     Keep an address with a password out of the arguments, which every user of a machine can read:
@@ -161,7 +161,7 @@ def migrate(
     from tracker.stores.migration import migrate as move
 
     started = time.monotonic()
-    with _filling("run the same command again, which") as progress:
+    with _filling("the same command") as progress:
         origin, destination = _contents(source, "--from"), _contents(target, "--to")
         summaries = asyncio.run(move(origin, destination, progress))
     seconds = time.monotonic() - started
@@ -193,7 +193,7 @@ def demo(
     The latest are under way, or planned for the two weeks to come.
 
     The same --events, --seed, --until and --days give the same events. After an interruption, the same
-    command with the same --until goes on.
+    command with the same --until continues.
 
     Example: tracker demo demo.db --events 100000 && tracker serv --database-path demo.db
     """

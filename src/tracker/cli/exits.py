@@ -85,7 +85,7 @@ ARCHIVE_TABLE = _table(
     {
         0: "done: every event is there",
         FAILED: "a line was refused, or the export can't be written",
-        INTERRUPTED: "interrupted; the same command goes on",
+        INTERRUPTED: "interrupted; the same command continues",
     },
     "the command line is wrong, or the file can't be read",
 )

@@ -211,7 +211,7 @@ def _token_option(flag: str) -> inspect.Parameter:
         envvar="TRACKER_TOKEN_FILE",
         metavar="FILE",
         callback=_token_file,
-        help="File of the token to send; else that of TRACKER_TOKEN or `tracker login`.",
+        help="File of the token to send.  [default: that of TRACKER_TOKEN or `tracker login`]",
     )
     return option("access_token_file", Annotated[Path | None, declared])
 
@@ -280,7 +280,7 @@ def confirm_deletion(yes: Yes, what: str, title: Callable[[], str]) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
+        raise CommandError(f"there is no terminal to ask on; give --yes to delete the {what} for good", USAGE)
     question = f"Delete {title()!r} for good? [y/N]: "
     with suppress(EOFError):
         if console(err=True).input(question, markup=False).strip().lower() in {"y", "yes"}:

@@ -159,7 +159,7 @@ async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
     stopping = _stop_signal()
     async with App(settings, log) as app:
         if app.access.first_key is not None:
-            say("a token that may do everything, shown this once:")
+            say("a token that may do everything, shown only once:")
             say(app.access.first_key)
         # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
         gc.collect()

@@ -38,7 +38,7 @@ def versions(
         typer.Argument(
             metavar="SERVICE",
             autocompletion=completing.values_of("service"),
-            help="Its versions; by default, all.",
+            help="Its versions.  [default: all]",
         ),
     ] = "",
     *,
@@ -48,13 +48,13 @@ def versions(
             parser=value_of("event_pb.Environment"),
             metavar="NAME",
             autocompletion=completing.values_of("environment"),
-            help="What runs in it alone.",
+            help="Only what runs in this environment.",
         ),
     ] = "",
-    as_of: Annotated[datetime | None, end_option("What ran at a moment past.")] = None,
+    as_of: Annotated[datetime | None, end_option("What ran at an earlier time.")] = None,
     compared_with: Annotated[
         datetime | None,
-        end_option("What differs from another moment."),
+        end_option("What differs from another time."),
     ] = None,
     environments: Annotated[
         tuple[str, str] | None,
@@ -74,7 +74,7 @@ def versions(
         str, typer.Option(metavar="PATTERN", help="Where these versions run, such as `2.*`.")
     ] = "",
     behind: Annotated[
-        bool, typer.Option("--behind", help="What is behind the environment before it alone.")
+        bool, typer.Option("--behind", help="Only what is behind the previous environment.")
     ] = False,
     api: ListApi,
 ) -> None:

@@ -103,7 +103,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, 
         if isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge":
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark
+                    problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark
                 )
             seen.add(key.value)
     return loader.construct_mapping(node, deep=True)

@@ -41,7 +41,7 @@ _TOO_FAST_SECONDS = 10.0
 _CONNECTING = 2.5
 """Seconds that establishing a connection may take, in which a lost packet is sent again."""
 _SILENCE = 45.0
-"""Seconds without data after which a stream is given up: a server sends something every 15."""
+"""Seconds without data after which a stream counts as broken: a server sends something every 15."""
 
 
 NO_ANSWER = "UNREACHABLE"

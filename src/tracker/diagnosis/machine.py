@@ -150,7 +150,11 @@ def check_disk(file: Path, needed: int) -> Iterator[Finding]:
 def check_backups(settings: Settings, backups: Backups) -> Iterator[Finding]:
     """Check the age of the newest backup, and that it is whole."""
     if settings.mongo_uri is not None:
-        yield skipped("backup", "those of MongoDB are not checked", "see to `mongodump` or snapshots")
+        yield skipped(
+            "backup",
+            "those of MongoDB are not checked",
+            "make sure that `mongodump` runs, or that snapshots are taken",
+        )
         return
     if backups.place is None:
         advice = "name the folder or the file of your backups with --backups or TRACKER_BACKUPS"

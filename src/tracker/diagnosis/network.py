@@ -112,7 +112,7 @@ def check_ready(answer: Answer) -> Finding:
 def check_clock(skew: float | None, of: str) -> Finding:
     """Check by how many seconds another clock is ahead of this machine's."""
     if skew is None:
-        return skipped("clock", f"{of} says no time")
+        return skipped("clock", f"{of} sends no time")
     off = abs(skew)
     text = f"that of {of} is {off:.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
     advice = "let NTP set the clocks of both (chrony, systemd-timesyncd)"

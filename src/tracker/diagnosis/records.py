@@ -39,26 +39,26 @@ def check_tokens(keys: Iterable[auth_pb.ApiKey]) -> Finding:
 
 
 def check_webhooks(webhooks: Sequence[webhook_pb.Webhook], failed_messages: int | None) -> Finding:
-    """Find webhooks that the server has disabled or that fail, and messages that were given up."""
+    """Find webhooks that the server has disabled or that fail, and messages that failed."""
     off = [each.name for each in webhooks if each.disabled_reason]
     failing = [each.name for each in webhooks if each.failing_since is not None and each.name not in off]
     if off:
         return failed(
             "webhooks",
             f"{len(off)} disabled by the server, since all attempts failed",
-            "mend their receivers, then `tracker webhook update --enable` and `tracker webhook replay`",
+            "repair their receivers, then `tracker webhook update --enable` and `tracker webhook replay`",
             off,
         )
     if failing or failed_messages:
         found = [f"{len(failing)} fail now"] if failing else []
-        found += [f"{failed_messages} messages were given up"] if failed_messages else []
+        found += [f"{failed_messages} messages failed"] if failed_messages else []
         return warning(
             "webhooks",
             ", ".join(found),
-            "see `tracker webhook deliveries`, mend the receiver, and `tracker webhook replay`",
+            "see `tracker webhook deliveries`, repair the receiver, and `tracker webhook replay`",
             failing,
         )
-    return ok("webhooks", f"{len(webhooks)}, no message was given up")
+    return ok("webhooks", f"{len(webhooks)}, no message failed")
 
 
 def check_audit(last: datetime | None, signed: datetime | None, *, running: bool) -> Finding:

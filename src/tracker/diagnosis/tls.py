@@ -33,12 +33,16 @@ def check_tls(settings: Settings, names: Sequence[str]) -> Iterator[Finding]:
         key = load_pem_private_key(settings.tls_key.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:  # a TypeError: the key is encrypted
         why = getattr(error, "strerror", None) or "expected PEM, and a key without a password"
-        yield failed("TLS", f"{settings.tls_cert} and {settings.tls_key} can't be used: {why}", "mend them")
+        yield failed(
+            "TLS", f"{settings.tls_cert} and {settings.tls_key} can't be used: {why}", "correct them"
+        )
         return
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if key.public_key().public_bytes(*form) != chain[0].public_key().public_bytes(*form):
         yield failed(
-            "TLS key", f"{settings.tls_key} is not the key of {settings.tls_cert}", "take both from one order"
+            "TLS key",
+            f"{settings.tls_key} is not the key of {settings.tls_cert}",
+            "use a certificate and the key that it was made for",
         )
     yield check_expiry("TLS certificate", chain)
     yield _names(chain[0], names)
@@ -47,7 +51,7 @@ def check_tls(settings: Settings, names: Sequence[str]) -> Iterator[Finding]:
             yield check_expiry("TLS_CLIENT_CA", _certificates(settings.tls_client_ca))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "expected PEM"
-            yield failed("TLS_CLIENT_CA", f"{settings.tls_client_ca} can't be used: {why}", "mend it")
+            yield failed("TLS_CLIENT_CA", f"{settings.tls_client_ca} can't be used: {why}", "correct it")
 
 
 def check_expiry(check: str, chain: Sequence[x509.Certificate]) -> Finding:
@@ -82,7 +86,7 @@ def _names(certificate: x509.Certificate, wanted: Sequence[str]) -> Finding:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return failed(
-            "TLS names", "the certificate names no host", "order one with a subject alternative name"
+            "TLS names", "the certificate names no host", "request one with a subject alternative name"
         )
     names = [name.lower() for name in extension.get_values_for_type(x509.DNSName)]
     names += [str(address) for address in extension.get_values_for_type(x509.IPAddress)]
@@ -91,7 +95,7 @@ def _names(certificate: x509.Certificate, wanted: Sequence[str]) -> Finding:
         return warning(
             "TLS names",
             f"the certificate is not for {', '.join(missing)}, but for {', '.join(names) or 'no host'}",
-            "order one for all names of AUTH_PUBLIC_URL and ALLOWED_HOSTS",
+            "request one for all names of AUTH_PUBLIC_URL and ALLOWED_HOSTS",
         )
     return ok("TLS names", ", ".join(names))
 

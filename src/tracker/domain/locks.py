@@ -288,7 +288,7 @@ def require_room(owner: str, held: int, most: int) -> None:
     """
     if held >= most:
         held_by = f"{owner} holds {number_of(most, 'lock')}"
-        message = f"{held_by}, which is as many as it may: release some, or let them expire"
+        message = f"{held_by}, which is the limit: release some, or let them expire"
         raise TrackerError(Reason.TOO_MANY_LOCKS, message)
 
 

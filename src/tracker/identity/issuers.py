@@ -165,7 +165,7 @@ class Issuer:
     async def _get(self, url: str) -> Mapping[str, object]:
         document = await self._json(self._client().build_request("GET", url))
         if not isinstance(document, dict):
-            raise self._unavailable("it answered no JSON object")
+            raise self._unavailable("it did not answer with a JSON object")
         return document
 
     async def _json(self, request: httpx2.Request, credentials: httpx2.Auth | None = None) -> object:

@@ -143,7 +143,7 @@ def _alerts(content: Mapping[str, Any]) -> Sequence[_Alert]:
     """Return the alerts of a message.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; it is no message of Alertmanager.
+        TrackerError: INVALID_ARGUMENT; it is not a message of Alertmanager.
     """
     alerts = content.get("alerts")
     if not isinstance(alerts, list) or not all(isinstance(each, dict) for each in alerts):

@@ -215,7 +215,7 @@ def _wanted(given: Mapping[str, str]) -> Sequence[Node]:
 
 
 def api_key(headers: Mapping[str, str], query: str) -> str | None:
-    """Return the API key of a request; what is no key of Tracker counts as none."""
+    """Return the API key of a request; what is not a key of Tracker counts as none."""
     secret = headers.get("dd-api-key") or (parameters(query).get("api_key", "") if "api_key" in query else "")
     return own_key(secret)
 

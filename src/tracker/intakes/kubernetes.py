@@ -37,7 +37,7 @@ _REASONS: Final = frozenset(
         "TriggeredScaleUp",
     }
 )
-"""What is recorded of events that are no warnings."""
+"""What is recorded of events other than warnings."""
 _GENERATED: Final = {
     "Pod": re.compile(r"(?:-[bcdf-hj-np-tv-z2-9]{8,10})?-[bcdf-hj-np-tv-z2-9]{5}$|-[0-9]+$"),
     "ReplicaSet": re.compile(r"-[bcdf-hj-np-tv-z2-9]{8,10}$"),
@@ -73,7 +73,7 @@ def _events(body: bytes) -> Iterator[Mapping[str, Any]]:
         values = [orjson.loads(body)]
     except orjson.JSONDecodeError:
         lines = [each for each in body.split(b"\n") if each.strip()]
-        if len(lines) < 2:  # noqa: PLR2004 - it is no message of several lines
+        if len(lines) < 2:  # noqa: PLR2004 - it is not a message of several lines
             raise refused("", "expected JSON: a list, an event, or one event a line") from None
         if len(lines) > _MOST:
             raise refused("", f"expected up to {_MOST} lines") from None

@@ -189,7 +189,7 @@ def environments_of(words: Sequence[str]) -> Mapping[str, str]:
     """Return environments by other names, in lower case, of words such as `staging=preproduction`.
 
     Raises:
-        MappingError: One is no such word, or says something else than another one, or than Tracker does.
+        MappingError: One is not such a word, or says something else than another one, or than Tracker does.
     """
     found: dict[str, str] = {}
     for word in words:

@@ -152,7 +152,7 @@ def event_request(content: object) -> event_pb.CreateEventRequest:
     """Return the request that records an event of the Event API.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; it is no event, or its type or time is none.
+        TrackerError: INVALID_ARGUMENT; it is not an event, or its type or time is not valid.
     """
     if not isinstance(content, dict):
         raise refused("", "expected a JSON object")
@@ -222,7 +222,7 @@ def _request_id(call: Call) -> str:
 
 
 def _api_key(headers: Mapping[str, str], _query: str) -> str | None:
-    """Return the API key of a request; what is no key of Tracker counts as none."""
+    """Return the API key of a request; what is not a key of Tracker counts as none."""
     secret = next((headers[name] for name in _KEYS if name in headers), "")
     return own_key(secret)
 

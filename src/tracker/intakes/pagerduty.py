@@ -220,7 +220,7 @@ def _links(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _routing_key(body: bytes) -> str | None:
-    """Return the routing key of a message; what is no key of Tracker counts as none."""
+    """Return the routing key of a message; what is not a key of Tracker counts as none."""
     if BEGINNING.encode() not in body:
         return None
     try:

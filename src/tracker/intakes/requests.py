@@ -177,7 +177,7 @@ def access_token(headers: Mapping[str, str], query: str) -> str | None:
 
 
 def own_key(secret: str) -> str | None:
-    """Return an API key; what is no key of Tracker, as a client has one of its product, counts as none."""
+    """Return an API key; one that is not of Tracker, as clients have for their product, counts as none."""
     return secret if secret.startswith(BEGINNING) else None
 
 

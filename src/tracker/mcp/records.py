@@ -54,7 +54,7 @@ _NUMBERS = {
     **dict.fromkeys((ScalarType.STRING, ScalarType.BYTES), "string"),
 }
 _DIGITS = 4
-"""Digits after the point of a number that is no whole one."""
+"""Digits after the point of a number that is not whole."""
 
 
 class Records:

@@ -69,7 +69,7 @@ def _require_reachable(
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
-        raise _refusal(f"{host} is no address") from None
+        raise _refusal(f"{host} is not an address") from None
     if not may_reach(found, allowed):
         raise _refusal(
             f"{host} is not a public address; WEBHOOK_ALLOWED_NETWORKS names those that may be reached too"

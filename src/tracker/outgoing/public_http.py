@@ -154,7 +154,7 @@ def _parsed(url: str) -> httpx2.URL:
     """Return the parts of an address.
 
     Raises:
-        AddressRefusedError: It is no address of HTTP, or has credentials.
+        AddressRefusedError: It is not an HTTP address, or has credentials.
     """
     import httpx2  # noqa: PLC0415 - as above
 

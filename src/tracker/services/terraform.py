@@ -140,7 +140,7 @@ class TerraformService:
         """Store a new version of a state, under a lock or, where none is held, without one; return it.
 
         Raises:
-            TrackerError: UNAUTHENTICATED or PERMISSION_DENIED; INVALID_ARGUMENT for what is no state; ABORTED
+            TrackerError: UNAUTHENTICATED or PERMISSION_DENIED; INVALID_ARGUMENT, it is not a state; ABORTED
                 if the state was locked by another since.
         """
         call.require(Permission.STATE_WRITE, *key)
@@ -273,7 +273,7 @@ def _content(content: bytes) -> StateContent:
     """Return a content compressed, and what it says of itself.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; it is no state.
+        TrackerError: INVALID_ARGUMENT; it is not a state.
     """
     try:
         state = orjson.loads(content)

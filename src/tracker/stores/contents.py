@@ -220,7 +220,7 @@ def unfinished(source: str) -> StoreOpenError:
     """Return the error for a store that is partly filled."""
     return StoreOpenError(
         f"it is not filled to its end, from {source};"
-        " run the same command again, which goes on, or begin with another store that is empty"
+        " run the same command again to continue, or begin with another store that is empty"
     )
 
 

@@ -33,7 +33,7 @@ class Inspection:
     `database` is the name and the version of what it is stored in; `sizes` are bytes by what takes them,
     `records` numbers by table or collection, which may be estimates, and `plans` the steps of `QUERIES`.
     Of the newest entries of the audit log, `audit` has when the last one was made, and when the one that was
-    last signed; `failed_messages` are those of webhooks that were given up. `skew` is by how many seconds the
+    last signed; `failed_messages` are those of webhooks that failed. `skew` is by how many seconds the
     clock of the database is ahead of that of this machine.
     """
 

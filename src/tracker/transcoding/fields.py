@@ -67,7 +67,7 @@ def element_of(field: DescField) -> Element:
 
 
 def message_of(field: DescField) -> DescMessage | None:
-    """Return the message type of a field's value, or of each item; None where it is no message."""
+    """Return the message type of a field's value, or of each item; None where it is not a message."""
     element = element_of(field)
     return element if isinstance(element, DescMessage) else None
 

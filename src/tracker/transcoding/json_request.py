@@ -62,7 +62,7 @@ class _WrongValue(Exception):  # noqa: N818 - carries a finding, and never leave
 
 
 class _UnknownKey(Exception):  # noqa: N818 - a request may have some; never leaves this module
-    """An object has a key that is no field of its message."""
+    """An object has a key that is not a field of its message."""
 
 
 def normalise(message: DescMessage, value: JsonValue) -> tuple[dict[str, JsonValue], Sequence[Unknown]]:

@@ -118,7 +118,7 @@ class EventDetail:
     api: str
     tracker: str
     why: str
-    """The address of what may have caused it, "" for an event that is no incident."""
+    """The address of what may have caused it, "" for an event that is not an incident."""
     edit: str
     entry: str
     """The address of its service in the catalog, "" where it names none."""

@@ -100,7 +100,7 @@ def read_form(body: bytes, call: Call) -> Form:
     server asks.
 
     Raises:
-        TrackerError: PERMISSION_DENIED, it does not; INVALID_ARGUMENT, the body is no form.
+        TrackerError: PERMISSION_DENIED, it does not; INVALID_ARGUMENT, the body is not a form.
     """
     if not is_same_origin(call.headers):
         message = "a form is accepted from a page of this server alone, and the browser names none"

@@ -43,7 +43,7 @@ def read_time(clock: Clock, name: str, text: str) -> Interval:
     """Return the time that a parameter names.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT, it is no time.
+        TrackerError: INVALID_ARGUMENT; it is not a time.
     """
     found = clock.read(text)
     if found is None:

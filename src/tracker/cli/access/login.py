@@ -25,7 +25,8 @@ def login(
     plain_http: Annotated[
         bool,
         typer.Option(
-            "--plain-http", help="Send the token to another machine without TLS: networks can read it."
+            "--plain-http",
+            help="Send the token to another machine even without TLS, where networks can read it.",
         ),
     ] = False,
     api: Server,

@@ -97,7 +97,7 @@ def create(
 ) -> None:
     """Create a token, and print it.
 
-    It is printed only this once, alone on standard output; the server keeps its hash. Without --own, it
+    It is printed only once, alone on standard output; the server keeps its hash. Without --own, it
     stands for itself, and takes access:manage.
 
     Example: tracker token create --name ci --allow event:write,lock:write --service 'checkout*'
@@ -198,7 +198,7 @@ def _expiry(length: timedelta | None) -> Timestamp | None:
 
 
 def _print_new(secret: str, did: str, key: auth_pb.ApiKey) -> None:
-    say(f"{did} expires {shown_time(key.expires_at) or 'never'}; its id is {key.id}. It is shown this once:")
+    say(f"{did} expires {shown_time(key.expires_at) or 'never'}; its id is {key.id}. It is shown only once:")
     echo(secret)
 
 

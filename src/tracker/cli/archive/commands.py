@@ -57,7 +57,7 @@ def export(
             else:
                 write_events(connection, wanted, Path(file), resume=resume)
     except KeyboardInterrupt:
-        hint = "" if file is None else "; the same command with --resume goes on"
+        hint = "" if file is None else "; the same command with --resume continues"
         raise CommandError(f"interrupted{hint}", INTERRUPTED) from None
 
 
@@ -81,7 +81,7 @@ def import_(
         ),
     ] = "tracker",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print what of another product becomes what.")
+        bool, typer.Option("--dry-run", help="Only print what the fields of another product become.")
     ] = False,
     on_error: Annotated[
         str,
@@ -135,7 +135,7 @@ def import_(
                     break
     except KeyboardInterrupt:
         _print_counts(counts, began)
-        raise CommandError("interrupted; the same command goes on", INTERRUPTED) from None
+        raise CommandError("interrupted; the same command continues", INTERRUPTED) from None
     _print_counts(counts, began)
     if counts["refused"]:
         if on_error == "stop":

@@ -200,7 +200,7 @@ def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | Val
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise CommandError(f"the file is no JSON: {error}", USAGE) from None
+        raise CommandError(f"the file is not JSON: {error}", USAGE) from None
     yield from _within(value, product)
 
 

@@ -36,7 +36,7 @@ def go_database(address: str) -> Iterator[Database[dict[str, Any]]]:
             yield client[name]
     except PyMongoError as error:
         what = str(error).partition(" (configured timeouts")[0]
-        raise CommandError(f"the database can't be read: {what}; the same command goes on") from None
+        raise CommandError(f"the database can't be read: {what}; the same command continues") from None
 
 
 @contextmanager

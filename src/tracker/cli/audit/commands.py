@@ -76,7 +76,7 @@ def list_(
 @command("verify")
 def verify(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="What `export` wrote; by default, ask the server.")
+        Path | None, typer.Argument(metavar="FILE", help="What `export` wrote.  [default: ask the server]")
     ] = None,
     *,
     checkpoint: Annotated[
@@ -131,7 +131,7 @@ def verify(
 @command("export")
 def export(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="File to write; by default, standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="File to write.  [default: standard output]")
     ] = None,
     *,
     api: Server,

@@ -39,7 +39,9 @@ def exported(path: Path) -> Iterator[audit_pb.AuditEntry]:
                 try:
                     yield audit_pb.AuditEntry.from_json(line)
                 except (ValueError, TypeError):
-                    raise CommandError(f"{path}, line {number}: no entry of an audit log", USAGE) from None
+                    raise CommandError(
+                        f"{path}, line {number}: not an entry of an audit log", USAGE
+                    ) from None
     except OSError as error:
         raise CommandError(f"{path} can't be read: {error.strerror}", USAGE) from None
 

@@ -88,7 +88,7 @@ def _read(files: Iterable[Path], at: Callable[[Path], Iterator[tuple[str, JsonVa
                     continue
                 first = found.setdefault(described.name, described)
                 if first is not described:
-                    lines.append(f"{described.place}: stands in {first.place} already")
+                    lines.append(f"{described.place}: is already in {first.place}")
         except Mistakes as mistakes:
             lines += mistakes.lines
     if lines:
@@ -176,7 +176,7 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"key {twice!r} stands twice")
+        raise ValueError(f"key {twice!r} is given twice")
     return made
 
 

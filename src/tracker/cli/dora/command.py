@@ -68,9 +68,9 @@ def dora(
     ] = "",
     since: Annotated[
         datetime | None,
-        moment_option("Beginning.  [default: three months ago]"),
+        moment_option("Start of the period.  [default: three months ago]"),
     ] = None,
-    until: Annotated[datetime | None, end_option("End.  [default: now]")] = None,
+    until: Annotated[datetime | None, end_option("End of the period.  [default: now]")] = None,
     events: Annotated[
         str,
         typer.Option(
@@ -84,7 +84,8 @@ def dora(
     commits_from_git: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Take the commits between deployments from a Git repository of yours."
+            metavar="FOLDER",
+            help="Read the commits between deployments from a Git repository on this machine.",
         ),
     ] = None,
     api: ListApi,

@@ -302,7 +302,7 @@ def _changes(
 
 
 def _print_interruption(why: str) -> None:
-    echo(f"{why}; goes on when the server is there again", err=True)
+    echo(f"{why}; continues when the server is back", err=True)
 
 
 def _change_printer(output: Output) -> Callable[[event_pb.WatchEventsResponse], None]:

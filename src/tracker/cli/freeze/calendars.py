@@ -47,7 +47,7 @@ def read_calendar(content: bytes, zone: ZoneInfo) -> list[Imported]:
     """Return the events of a file; `zone` is that of times that name none.
 
     Raises:
-        CalendarError: The file is no calendar.
+        CalendarError: The file is not a calendar.
     """
     try:
         text = text_of(_FOLD.sub(b"", content))

@@ -38,11 +38,11 @@ Service = Annotated[
     typer.Option(
         metavar="NAME",
         autocompletion=completing.values_of("service"),
-        help="Only those for a service; else for any.",
+        help="Only those for a service.  [default: any]",
     ),
 ]
 Environment = Annotated[
-    str, typer.Option(metavar="NAME", help="Only those for an environment; else for any.")
+    str, typer.Option(metavar="NAME", help="Only those for an environment.  [default: any]")
 ]
 _WINDOWS = (
     Column("TITLE", least=16),
@@ -105,11 +105,11 @@ def upcoming(
     environment: Environment = "",
     since: Annotated[
         datetime | None,
-        moment_option("From when on.  [default: now]"),
+        moment_option("Start of the period.  [default: now]"),
     ] = None,
     until: Annotated[
         datetime | None,
-        moment_option("Until when.  [default: 30 days later]"),
+        moment_option("End of the period.  [default: 30 days later]"),
     ] = None,
     limit: Annotated[int, number_option("How many to print.", "--limit", "-n", least=1, most=10_000)] = 1_000,
     api: ListApi,

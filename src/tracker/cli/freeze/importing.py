@@ -29,7 +29,7 @@ def imported(api: Api, file: Path, fields: FreezeFields, who: str, *, dry_run: b
     """Create and change the freeze windows of a file, and print how many of each.
 
     Raises:
-        CommandError: The file is no calendar, or the server refused some.
+        CommandError: The file is not a calendar, or the server refused some.
     """
     zone = fields.zone()
     try:
@@ -57,7 +57,7 @@ def imported(api: Api, file: Path, fields: FreezeFields, who: str, *, dry_run: b
     done = ", ".join(f"{count} {did}" for did, count in counts.items()) or "no events"
     say(f"{file}: {done}{' (nothing was changed)' if dry_run else ''}")
     if counts["refused"]:
-        raise CommandError(f"{counts['refused']} of {len(events)} events are no freeze windows", FAILED)
+        raise CommandError(f"{counts['refused']} of {len(events)} events are not freeze windows", FAILED)
 
 
 def _apply(

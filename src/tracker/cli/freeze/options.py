@@ -124,7 +124,7 @@ def _declared(*, begins: bool, times: bool) -> list[Parameter]:
         *(of_times if times else ()),
         _option(
             "timezone",
-            "Zone of its days, such as Europe/Paris; else yours.",
+            "Time zone of its days, such as Europe/Paris.  [default: yours]",
             flag="--time-zone",
             metavar="ZONE",
         ),

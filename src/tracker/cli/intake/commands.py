@@ -25,7 +25,9 @@ app = client_group("See what other products send, and what becomes of it.", INTA
 command = partial(command_of, app, codes=INTAKE_TABLE)
 
 _MOST = 1_000
-Sender = Annotated[str, typer.Option(metavar="NAME", help="Name of the sender, such as github; else all.")]
+Sender = Annotated[
+    str, typer.Option(metavar="NAME", help="Name of the sender, such as github.  [default: all]")
+]
 Headers = Annotated[
     list[str] | None,
     typer.Option("--header", "-H", metavar="NAME:VALUE", help="Header that it sends; may be repeated."),
@@ -118,7 +120,7 @@ def try_(
     ] = "",
     mapping: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Rules to use, without a server; else those of the server."),
+        typer.Option(metavar="FILE", help="Rules to use, without a server.  [default: those of the server]"),
     ] = None,
     api: RecordApi,
 ) -> None:

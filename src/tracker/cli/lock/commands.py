@@ -75,7 +75,7 @@ def renew(
     id_: LockId,
     *,
     ttl: Annotated[
-        timedelta | None, duration_option("Length of the lease from now on; by default as before.")
+        timedelta | None, duration_option("Length of the lease from now on.  [default: as before]")
     ] = None,
     token: Token = None,
     token_file: TokenFile = None,

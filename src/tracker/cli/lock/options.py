@@ -44,7 +44,7 @@ Environment = Annotated[
     ),
 ]
 Resource = Annotated[
-    str, typer.Option(metavar="NAME", help="What is locked of the service; by default `deployment`.")
+    str, typer.Option(metavar="NAME", help="What is locked of the service.  [default: deployment]")
 ]
 Wait = Annotated[timedelta | None, duration_option("How long to wait for a held lock.")]
 RunTtl = Annotated[timedelta | None, duration_option("Length of the lease unless renewed.  [default: 30s]")]

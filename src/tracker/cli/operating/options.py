@@ -47,7 +47,7 @@ TokenFile = Annotated[
         "--token-file",
         envvar="TRACKER_TOKEN_FILE",
         metavar="FILE",
-        help="With --server, the file of the token to send; else that of TRACKER_TOKEN or `tracker login`.",
+        help="With --server, file of the token to send.  [default: that of TRACKER_TOKEN or `tracker login`]",
     ),
 ]
 BackupPlace = Annotated[

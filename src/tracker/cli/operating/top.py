@@ -65,7 +65,7 @@ def top(
         ),
     ] = None,
     interval: Annotated[
-        timedelta | None, duration_option("Time between two looks at the server.  [default: 2s]")
+        timedelta | None, duration_option("Time between two requests to the server.  [default: 2s]")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Show one interval, then end.")] = False,
     api: Annotated[

@@ -33,7 +33,7 @@ Policy = Annotated[
     ),
 ]
 Query = Annotated[
-    str | None, typer.Option("--query", "-q", metavar="QUERY", help="Which events it is for; else all.")
+    str | None, typer.Option("--query", "-q", metavar="QUERY", help="Which events it is for.  [default: all]")
 ]
 Keep = Annotated[timedelta | None, duration_option("How old events get, such as 400d.")]
 Export = Annotated[
@@ -174,7 +174,7 @@ def preview(
 def run(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
     """Delete now what is due by a policy, whether it is on or off.
 
-    An interrupted run has deleted what it said; the same command goes on.
+    An interrupted run has deleted what it said; the same command continues.
 
     Example: tracker retention run drifts --yes
     """

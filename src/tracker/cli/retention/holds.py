@@ -38,7 +38,7 @@ def create(
     *,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the events are held.")],
     query: Annotated[
-        str, typer.Option("--query", "-q", metavar="QUERY", help="Which events it holds; else all.")
+        str, typer.Option("--query", "-q", metavar="QUERY", help="Which events it holds.  [default: all]")
     ] = "",
     api: RecordApi,
 ) -> None:

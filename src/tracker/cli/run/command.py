@@ -37,7 +37,10 @@ def run(
         bool, typer.Option("--gate", help="Run nothing unless `tracker can-deploy` says yes; --wait waits.")
     ] = False,
     override: Annotated[
-        str, typer.Option(metavar="REASON", help="Why to run it whatever stands against it, for the record.")
+        str,
+        typer.Option(
+            metavar="REASON", help="Run it even if it is not allowed, for this reason, which is recorded."
+        ),
     ] = "",
     wait: Wait = None,
     ttl: RunTtl = None,
@@ -70,15 +73,15 @@ def run(
     from tracker.cli.run.relay import Relay
 
     if not lock and (ttl is not None or lock_delay is not None or (wait is not None and not gate)):
-        raise CommandError("--wait, --ttl and --lock-delay are about a lease: they need --lock", USAGE)
+        raise CommandError("--wait, --ttl and --lock-delay need --lock", USAGE)
     if gate and offline_ok:
         raise CommandError(
-            "--offline-ok can't be kept with --gate: only a server knows what is allowed", USAGE
+            "--offline-ok can't be combined with --gate: only a server knows what is allowed", USAGE
         )
     if gate and not fields.attributes.get("environment"):
         raise CommandError("--gate needs --environment", USAGE)
     if lock and offline_ok:
-        raise CommandError("--offline-ok can't be kept with --lock: only a server gives a lock", USAGE)
+        raise CommandError("--offline-ok can't be combined with --lock: only a server gives a lock", USAGE)
     terms = lease_terms(ttl, grace)
     require_program(command[0])
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:

@@ -79,12 +79,12 @@ def versions(state: State, *, api: ListApi) -> None:
 def pull(
     state: State,
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="File to write; by default, standard output.")
+        Path | None, typer.Argument(metavar="FILE", help="File to write.  [default: standard output]")
     ] = None,
     *,
     number: Annotated[
         int,
-        number_option("Version to print; by default, the current one.", "--version", least=0, most=_NEWEST),
+        number_option("Version to print.  [default: the current one]", "--version", least=0, most=_NEWEST),
     ] = 0,
     api: Server,
 ) -> None:

@@ -74,7 +74,7 @@ def create(
 ) -> None:
     """Create a webhook, and print the secret that its receiver verifies messages with.
 
-    It is printed only this once, alone on standard output. Messages are signed as Standard Webhooks has it.
+    It is printed only once, alone on standard output. Messages are signed as Standard Webhooks has it.
     One for people, by Slack, Teams, Grafana, or mail and others by apprise, has no secret: its id is printed.
 
     Example: tracker webhook create https://example.com/hooks --name pager --query status:failure
@@ -132,7 +132,7 @@ def update(
 ) -> None:
     """Change what a webhook does; what no option names stays as it is.
 
-    From then on it hears of the events that you may read.
+    From then on it gets the events that you may read.
 
     Example: tracker webhook update pager --query 'status:failure environment:production'
     """
@@ -247,7 +247,7 @@ def replay(
     ] = None,
     api: RecordApi,
 ) -> None:
-    """Send messages again: those with some ids, or of a time; without these, those that were given up.
+    """Send messages again: those with some ids, or of a time; without these, those that failed.
 
     Example: tracker webhook replay pager --since 2h
     """

@@ -25,12 +25,12 @@ Name = Annotated[
 ]
 Query = Annotated[
     str | None,
-    typer.Option(metavar="QUERY", help="Which events it hears of, such as `status:failure`; else of all."),
+    typer.Option(metavar="QUERY", help="Which events it gets, such as `status:failure`.  [default: all]"),
 ]
 Changes = Annotated[
     list[str] | None,
     choice_option(
-        "webhook_pb.Webhook.Change", "Changes that it hears of, else of all; may be repeated.", "--change"
+        "webhook_pb.Webhook.Change", "Changes that it gets; may be repeated.  [default: all]", "--change"
     ),
 ]
 Format = Annotated[
@@ -77,19 +77,20 @@ class Notification:
         str | None,
         typer.Option(
             metavar="FROM-UNTIL",
-            help="Times of day in which nobody is told, such as 22:00-07:00; later all at once.",
+            help="Quiet hours, such as 22:00-07:00: at their end, one message has all that happened.",
         ),
     ] = None
     digest_at: Annotated[
         str | None,
         typer.Option(
-            metavar="HH:MM", help="Time of day at which all of a day is told at once, such as 09:00."
+            metavar="HH:MM", help="Time of day at which all of a day is sent in one message, such as 09:00."
         ),
     ] = None
     time_zone: Annotated[
         str | None,
         typer.Option(
-            metavar="ZONE", help="Time zone of these times, such as Europe/Paris; else that of the server."
+            metavar="ZONE",
+            help="Time zone of these times, such as Europe/Paris.  [default: that of the server]",
         ),
     ] = None
     group_by: Annotated[

@@ -36,7 +36,7 @@ def print_secret(did: str, webhook: webhook_pb.Webhook | None, secret: str) -> N
     if webhook is None:
         return
     if secret:
-        say(f"{did} the webhook {webhook.name}; its id is {webhook.id}. The secret is shown this once:")
+        say(f"{did} the webhook {webhook.name}; its id is {webhook.id}. The secret is shown only once:")
         echo(secret)
     elif webhook.public_keys:
         say(f"{did} the webhook {webhook.name}; its id is {webhook.id}. The public key of its signatures:")

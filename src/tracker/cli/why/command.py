@@ -83,7 +83,7 @@ def why(
     ] = False,
     as_of: Annotated[
         datetime | None,
-        end_option("Leave out what is known since a moment."),
+        end_option("Leave out what became known after this time."),
     ] = None,
     limit: Annotated[
         int, number_option("Changes to print, 1 to 1000.", "--limit", "-n", least=1, most=1_000)

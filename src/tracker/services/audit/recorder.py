@@ -102,7 +102,7 @@ class AuditRecorder:
         await self._append(new)
 
     async def record(self, record: str, action: str, content: Mapping[str, object]) -> None:
-        """Record something that is no change of the change log."""
+        """Record something that is not in the change log."""
         await self._append(lambda _: [self._draft(record, action, content)])
 
     async def record_settings(self, settings: Mapping[str, str]) -> None:

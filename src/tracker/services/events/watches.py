@@ -179,7 +179,7 @@ class EventWatches:
 
         Raises:
             ChangesForgottenError: What followed the token is no longer known.
-            TrackerError: INVALID_ARGUMENT for what is no token.
+            TrackerError: INVALID_ARGUMENT; it is not a token.
         """
         log = self._feed.log
         try:

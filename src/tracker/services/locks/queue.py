@@ -112,7 +112,7 @@ class LockQueue:
         key = lock_key(lock)
         place = self._place_of(key, token_hash)
         if wait > 0 and lock.owner and self._waiting_of[lock.owner] >= MOST_OF_ONE:
-            message = f"{MOST_OF_ONE} calls of {lock.owner} wait for locks, which is as many as may"
+            message = f"{MOST_OF_ONE} calls of {lock.owner} wait for locks, which is the limit"
             raise TrackerError(Reason.TOO_MANY_WAITS, message)
         if place is None and wait > 0:
             place = _Place(lock, token_hash)
@@ -279,7 +279,7 @@ class LockQueue:
         def decide(held: HeldLock) -> Release | None:
             if held.lock.renewals:
                 return None  # another call with the same token has got it since
-            entry = changelog.unlocked(held.lock, at, "", ": the caller was gone")
+            entry = changelog.unlocked(held.lock, at, "", ": the caller disconnected")
             return Release(Ending.ABANDONED, at, entry=entry)
 
         given_back = await self._store.release(lock_id, decide)

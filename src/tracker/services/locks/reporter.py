@@ -33,7 +33,7 @@ _HOW_ENDED = {
     Ending.EXPIRED: "its lease expired",
     Ending.FORCED: "it was released by force",
     Ending.EVENT_ENDED: "its event ended",
-    Ending.ABANDONED: "its caller was gone",
+    Ending.ABANDONED: "its caller disconnected",
 }
 
 
@@ -166,7 +166,7 @@ def end_message(lock: lock_pb.Lock, ending: Ending, at: int, reason: str) -> str
     how = f"{_HOW_ENDED[ending]} at {shown(timestamp(at))}"
     if reason:
         how = f"{how}, reason: {_short(reason)}"
-    return f"lock {lock.id} of service {lock.service} {_where(lock)} is held no more: {how}"
+    return f"lock {lock.id} of service {lock.service} {_where(lock)} is no longer held: {how}"
 
 
 def _end(ended: EndedLock) -> str:

@@ -108,5 +108,5 @@ async def posted(http: Http, url: str, headers: Mapping[str, str], body: bytes) 
 
 
 def failure(answer: Answer) -> str:
-    """Return what an answer that is no success says."""
+    """Return what an answer other than success says."""
     return answer.text or f"status {answer.status}"

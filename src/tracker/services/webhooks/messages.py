@@ -1,4 +1,4 @@
-"""The messages of webhooks: which changes each one hears of, and in which form."""
+"""The messages of webhooks: which changes each one gets, and in which form."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TYPES: Final = {
 
 
 def query_of(webhook: webhook_pb.Webhook, clock: time_text.Clock) -> Node:
-    """Return the query for the events that a webhook hears of, at a moment.
+    """Return the query for the events that a webhook gets, at a moment.
 
     Raises:
         TrackerError: INVALID_ARGUMENT; its query can't be parsed.

@@ -25,7 +25,7 @@ _EVENTS_TOO: Final = (RecordKind.EVENT, RecordKind.WEBHOOK)
 
 
 class WebhookOutbox:
-    """Stores a message for each change that a webhook hears of; `added` is called after that.
+    """Stores a message for each change that a webhook gets; `added` is called after that.
 
     A change that is read again, after a crash, leads to the same messages, which are stored already.
     """

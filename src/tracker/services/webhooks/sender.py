@@ -33,7 +33,7 @@ RETRY_SECONDS: Final = (
     *(5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR),
     *(10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR),
 )
-"""Time after each failed attempt until the next one; after that the message is given up."""
+"""Time after each failed attempt until the next one; after that the message has failed."""
 
 JITTER: Final = 0.2
 """The greatest share by which such a time is longer or shorter, so that failures do not come together."""

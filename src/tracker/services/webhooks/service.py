@@ -145,7 +145,7 @@ class WebhookService:
         now = self._context.now()
         event = event_pb.Event(
             title="test of a webhook",
-            attributes=event_pb.EventAttributes(message="This is no event.", source="tracker"),
+            attributes=event_pb.EventAttributes(message="This is not an event.", source="tracker"),
             metadata=event_pb.EventMetadata(id=self._context.new_id(), created_at=timestamp(now)),
         )
         delivery = message(f"msg_{self._context.new_id().replace('-', '')}", webhook, TEST, now, event)

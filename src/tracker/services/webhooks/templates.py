@@ -51,7 +51,7 @@ def require_template(source: str) -> None:
     """Check the template of a request.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; it is no template, or has more than is allowed.
+        TrackerError: INVALID_ARGUMENT; it is not a template, or has more than is allowed.
     """
     try:
         _compiled(source).render(_SAMPLE)

@@ -134,7 +134,7 @@ class Database:
             self._collections: dict[tuple[str, str], Collection] = {}
         except (InvalidURI, InvalidName, ValueError):  # its text may quote a part of the password
             raise StoreOpenError(
-                f"{self.argument} is no address of a MongoDB database: write it as"
+                f"{self.argument} is not the address of a MongoDB database: write it as"
                 " mongodb://user:password@host:27017/tracker, and : / ? # [ ] @ % in user and password"
                 " each as a percent sign and two hexadecimal digits"
             ) from None

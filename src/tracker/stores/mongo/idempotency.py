@@ -81,7 +81,7 @@ async def claimed(
                 if "confirms" in change and not await outbox.is_made(database, undecided):
                     await outbox.undo_all(database, change)
         if isinstance(error, DuplicateKeyError):
-            raise unavailable("the change took so long that it was given up") from None
+            raise unavailable("the change took too long and was abandoned") from None
         raise
     if not claim.made:
         await outbox.undo_all(database, change)

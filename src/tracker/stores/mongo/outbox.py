@@ -33,7 +33,7 @@ This holds because:
   may be repeated: a log entry and a changelog entry are recognised by their ids, a lock ends once, and
   confirming a decided entry changes nothing.
 
-One state of a record is no entry: `tombstone`, the time from which on a deleted record is invisible. Its
+One state of a record is not an entry: `tombstone`, the time from which on a deleted record is invisible. Its
 document has to outlast the record, since it carries the outbox of the deletion.
 """
 

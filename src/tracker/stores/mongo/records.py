@@ -80,7 +80,7 @@ class MongoRecords(Generic[R]):
         async def step() -> None:
             log = [logged(kept.kind, ChangeKind.CREATED, record.id)]
             if not await self._deliveries.put(once, record, kept.name, None, kept.document(record), log=log):
-                raise unavailable("the change took so long that it was given up")
+                raise unavailable("the change took too long and was abandoned")
 
         await self._database.run(step)
 

@@ -55,7 +55,7 @@ class MongoWebhooks:
         async def step() -> None:
             log = [logged(RecordKind.WEBHOOK, ChangeKind.CREATED, webhook.record.id)]
             if not await self._deliveries.put(once, webhook, NAME, None, document(webhook), log=log):
-                raise unavailable("the change took so long that it was given up")
+                raise unavailable("the change took too long and was abandoned")
 
         await self._database.run(step)
 

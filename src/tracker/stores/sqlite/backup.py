@@ -63,7 +63,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
     no file is replaced.
 
     Raises:
-        BackupError: `source` is no sound backup, a server runs on `target`, or `target` exists.
+        BackupError: `source` is not a sound backup, a server runs on `target`, or `target` exists.
     """
     target = target.resolve()
     lock = FileLock(target)

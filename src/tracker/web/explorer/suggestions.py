@@ -96,6 +96,6 @@ async def _counted(visit: Visit, field: Field, others: str) -> dict[str, int]:
         try:
             answer = await visit.ask(asked, event_pb.GetEventFacetsResponse)
         except TrackerError:
-            continue  # the terms are no query yet
+            continue  # the terms are not a query yet
         return {each.value: each.count for facet in answer.facets for each in facet.values}
     return {}

@@ -97,7 +97,7 @@ def moment_of(visit: Visit, name: str, text: str) -> int | None:
     """Return the moment that a parameter names, in the zone of the reader; None for none.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT, it is no time.
+        TrackerError: INVALID_ARGUMENT; it is not a time.
     """
     return read_time(visit.clock, name, text).low if text else None
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/webhooks"
 _COUNTED: Final = 100
-"""Messages that were given up, as many as are counted."""
+"""Failed messages, as many as are counted."""
 
 
 class WebhooksPage:
@@ -34,7 +34,7 @@ class WebhooksPage:
         return await _view(visit)
 
     async def submit(self, visit: Visit) -> View:
-        """Create a webhook, and show its secret, this once."""
+        """Create a webhook, and show its secret, only once."""
         visit.require(Permission.WEBHOOK_WRITE)
         wanted = webhook_in(visit.form, webhook_pb.Webhook())
         made = await visit.change(
@@ -81,7 +81,7 @@ async def _webhooks(visit: Visit) -> Sequence[WebhookRow]:
 
 
 async def _row(visit: Visit, webhook: webhook_pb.Webhook) -> WebhookRow:
-    """Return a webhook with its newest message, and how many were given up."""
+    """Return a webhook with its newest message, and how many failed."""
 
     def deliveries(state: str, limit: int) -> Awaitable[webhook_pb.ListWebhookDeliveriesResponse]:
         return visit.ask(
@@ -89,7 +89,7 @@ async def _row(visit: Visit, webhook: webhook_pb.Webhook) -> WebhookRow:
             webhook_pb.ListWebhookDeliveriesResponse,
         )
 
-    newest, dead = await asyncio.gather(deliveries("", 1), deliveries("failed", _COUNTED))
+    newest, failed = await asyncio.gather(deliveries("", 1), deliveries("failed", _COUNTED))
     last = delivery_row(newest.deliveries[0], visit.times) if newest.deliveries else None
-    count = f"{len(dead.deliveries)}{'+' if dead.next_page_token else ''}" if dead.deliveries else ""
+    count = f"{len(failed.deliveries)}{'+' if failed.next_page_token else ''}" if failed.deliveries else ""
     return webhook_row(webhook, visit.times, last, count)

@@ -18,10 +18,10 @@ _State: Final = webhook_pb.WebhookDelivery.State
 _LOOKS: Final = {
     _State.waiting: Label("waiting", "run", "clock"),
     _State.delivered: Label("delivered", "ok", "check"),
-    _State.failed: Label("given up", "bad", "cross"),
+    _State.failed: Label("failed", "bad", "cross"),
 }
 _UNKNOWN: Final = Label("unknown", "note", "dot")
-STATES: Final = (("", "all"), ("waiting", "waiting"), ("delivered", "delivered"), ("failed", "given up"))
+STATES: Final = (("", "all"), ("waiting", "waiting"), ("delivered", "delivered"), ("failed", "failed"))
 """The states of messages by which a list is filtered, and their words."""
 
 
@@ -41,7 +41,7 @@ class DeliveryRow(NamedTuple):
 
 
 class WebhookRow(NamedTuple):
-    """A webhook; `last` is its newest message, and `dead` how many were given up, with `+` for more."""
+    """A webhook; `last` is its newest message, and `failed` how many failed, with `+` for more."""
 
     id: str
     name: str
@@ -51,11 +51,11 @@ class WebhookRow(NamedTuple):
     look: Label
     why: str
     last: DeliveryRow | None
-    dead: str
+    failed: str
 
 
 def webhook_row(
-    webhook: webhook_pb.Webhook, times: Times, last: DeliveryRow | None = None, dead: str = ""
+    webhook: webhook_pb.Webhook, times: Times, last: DeliveryRow | None = None, failed: str = ""
 ) -> WebhookRow:
     """Return how a list shows a webhook."""
     changes = ", ".join(each.name for each in webhook.changes)
@@ -73,7 +73,7 @@ def webhook_row(
         look,
         why,
         last,
-        dead,
+        failed,
     )
 
 

@@ -72,7 +72,7 @@ async def _done(visit: Visit, id_: str, action: str) -> str:
 
 
 async def _replay(visit: Visit, id_: str, deliveries: Sequence[str] = ()) -> str:
-    """Send messages again, or without their ids all that were given up."""
+    """Send messages again, or without their ids all that failed."""
     request = webhook_pb.ReplayWebhookDeliveriesRequest(id=id_, delivery_ids=[*deliveries])
     answer = await visit.change(request, webhook_pb.ReplayWebhookDeliveriesResponse)
     return f"{number_of(answer.count, 'message')} will be sent again."

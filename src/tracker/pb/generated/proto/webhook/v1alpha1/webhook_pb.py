@@ -29,7 +29,7 @@ _WebhookFields: TypeAlias = Literal["id", "name", "url", "query", "changes", "fo
 
 class Webhook(Message[_WebhookFields]):
     """
-    Events that another system hears of.
+    Changes of events that are sent to another system.
 
     ```proto
     message tracker.webhook.v1alpha1.Webhook
@@ -55,13 +55,13 @@ class Webhook(Message[_WebhookFields]):
             string url = 3;
             ```
         query:
-            Which events it hears of; empty for all.
+            Which events it gets; empty for all.
 
             ```proto
             string query = 4;
             ```
         changes:
-            Changes that it hears of; empty for all.
+            Changes that it gets; empty for all.
 
             ```proto
             repeated tracker.webhook.v1alpha1.Webhook.Change changes = 5 [packed = true];
@@ -248,13 +248,13 @@ class Notification(Message[_NotificationFields]):
             string time_zone = 3;
             ```
         quiet_hours:
-            Times of day in which nobody is told, such as `22:00-07:00`: then all is told in one message.
+            Times of day in which nothing is sent, such as `22:00-07:00`: after them, all is sent in one message.
 
             ```proto
             string quiet_hours = 4;
             ```
         digest_at:
-            Time of day, such as `09:00`, at which all of a day is told in one message; empty, each event at once.
+            Time of day, such as `09:00`, at which all of a day is sent in one message; empty, each event at once.
 
             ```proto
             string digest_at = 5;
@@ -651,13 +651,13 @@ class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
             string url = 2;
             ```
         query:
-            Which events it hears of, such as `status:failure environment:production`. Empty, of all.
+            Which events it gets, such as `status:failure environment:production`; empty for all.
 
             ```proto
             string query = 3;
             ```
         changes:
-            Changes that it hears of. Empty, of all.
+            Changes that it gets; empty for all.
 
             ```proto
             repeated tracker.webhook.v1alpha1.Webhook.Change changes = 4 [packed = true];
@@ -787,13 +787,13 @@ class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
             string url = 3;
             ```
         query:
-            Which events it hears of, such as `status:failure environment:production`. Empty, of all.
+            Which events it gets, such as `status:failure environment:production`; empty for all.
 
             ```proto
             string query = 4;
             ```
         changes:
-            Changes that it hears of. Empty, of all.
+            Changes that it gets; empty for all.
 
             ```proto
             repeated tracker.webhook.v1alpha1.Webhook.Change changes = 5 [packed = true];

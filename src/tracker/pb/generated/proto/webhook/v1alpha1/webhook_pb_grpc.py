@@ -48,7 +48,7 @@ class WebhookServiceService:
         """
         Creates a webhook, and returns the secret that its receiver verifies messages with, which can't be read again.
 
-        It hears of the events that its creator may read, from now on.
+        It gets the events that its creator may read, from now on.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -100,7 +100,7 @@ class WebhookServiceService:
         """
         Sends messages of a webhook again, with the same `webhook-id`: those with some ids, or of a time.
 
-        Without ids and times, those that were given up are sent again.
+        Without ids and times, those that failed are sent again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -259,7 +259,7 @@ class WebhookServiceClient:
         """
         Creates a webhook, and returns the secret that its receiver verifies messages with, which can't be read again.
 
-        It hears of the events that its creator may read, from now on.
+        It gets the events that its creator may read, from now on.
         """
         return self._create_webhook(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -353,7 +353,7 @@ class WebhookServiceClient:
         """
         Sends messages of a webhook again, with the same `webhook-id`: those with some ids, or of a time.
 
-        Without ids and times, those that were given up are sent again.
+        Without ids and times, those that failed are sent again.
         """
         return self._replay_webhook_deliveries(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -385,7 +385,7 @@ class WebhookServiceServiceSync:
         """
         Creates a webhook, and returns the secret that its receiver verifies messages with, which can't be read again.
 
-        It hears of the events that its creator may read, from now on.
+        It gets the events that its creator may read, from now on.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -437,7 +437,7 @@ class WebhookServiceServiceSync:
         """
         Sends messages of a webhook again, with the same `webhook-id`: those with some ids, or of a time.
 
-        Without ids and times, those that were given up are sent again.
+        Without ids and times, those that failed are sent again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -596,7 +596,7 @@ class WebhookServiceClientSync:
         """
         Creates a webhook, and returns the secret that its receiver verifies messages with, which can't be read again.
 
-        It hears of the events that its creator may read, from now on.
+        It gets the events that its creator may read, from now on.
         """
         return self._create_webhook(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -690,6 +690,6 @@ class WebhookServiceClientSync:
         """
         Sends messages of a webhook again, with the same `webhook-id`: those with some ids, or of a time.
 
-        Without ids and times, those that were given up are sent again.
+        Without ids and times, those that failed are sent again.
         """
         return self._replay_webhook_deliveries(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
