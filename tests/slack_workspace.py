@@ -115,13 +115,21 @@ def _button_fits(button: Mapping[str, Any]) -> bool:
     return all(0 < length <= most for length, most in zip(lengths, (75, 255, 2_000), strict=True))
 
 
-def pressed(action: str, value: str, at: int, *, user: str = "U1", secret: str = SIGNING_SECRET) -> Any:
+def pressed(
+    action: str,
+    value: str,
+    at: int,
+    *,
+    user: str = "U1",
+    secret: str = SIGNING_SECRET,
+    told_at: str = "https://hooks.slack.com/actions/T1/1/x",
+) -> Any:
     """Return the body and the headers of what Slack sends when somebody presses a button at a time."""
     payload = {
         "type": "block_actions",
         "user": {"id": user, "username": "alice.a"},
         "actions": [{"action_id": action, "value": value, "type": "button"}],
-        "response_url": "https://hooks.slack.com/actions/T1/1/x",
+        "response_url": told_at,
     }
     body = urlencode({"payload": json.dumps(payload)}).encode()
     signature = hmac.new(secret.encode(), f"v0:{at}:".encode() + body, hashlib.sha256).hexdigest()

@@ -17,6 +17,7 @@ from tests.patience import PATIENCE
 from tests.slack_workspace import SIGNING_SECRET, TOKEN, SlackWorkspace, pressed
 from tests.webhook_receiver import receiving
 
+from tracker.intakes import slack as slack_buttons
 from tracker.intakes.slack import PATH
 
 if TYPE_CHECKING:
@@ -188,6 +189,16 @@ async def test_buttons_in_slack_approve_and_release_with_the_signature_of_slack_
     assert (await client.call("LockService/ListLocks"))["totalCount"] == 1
     assert await press("tracker_release") == 200
     assert not (await client.call("LockService/ListLocks")).get("totalCount")
+
+
+async def test_whoever_presses_a_button_is_told_what_was_refused_in_text_alone(
+    http: httpx2.AsyncClient, receiver: Receiver, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_buttons, "_ANSWERS_AT", receiver.url)
+    sent = pressed("tracker_approve", "<!channel>", clock.now() // 1_000_000, told_at=receiver.url)
+    assert (await http.post(PATH, **sent)).status_code == 200
+    (told,) = await receiver.wait_for(1)
+    assert "id &lt;!channel&gt;" in json.loads(told.body)["text"]
 
 
 async def test_who_approves_in_slack_needs_the_permission_to_approve(

@@ -23,7 +23,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.intakes.requests import json_object, part, refused, text
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
-from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE
+from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, escaped
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SlackInteractions:
         """Tell whoever pressed a button, and nobody else; whether that succeeds changes nothing."""
         if not address.startswith(_ANSWERS_AT):
             return
-        said = {"response_type": "ephemeral", "replace_original": False, "text": told}
+        said = {"response_type": "ephemeral", "replace_original": False, "text": escaped(told)}
         with suppress(TimeoutError, *self._http.errors):
             async with asyncio.timeout(_TOLD_SECONDS):
                 await self._http.request(
