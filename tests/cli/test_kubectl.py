@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.cli.commands import at, tracker
 
+from tracker.number_text import number_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -92,7 +94,8 @@ def test_what_kubectl_lists_and_watches_is_recorded(
 
     for options, number in (((), 1), (("--watch",), 3), (("--watch", "--output-watch-events"), 3)):
         sent = tracker("intake", "send", "kubernetes", environ=at(server), text=printed(*options))
-        assert (sent.returncode, sent.stderr) == (0, f"tracker: {number} event{'s' * (number != 1)} recorded\n"), options
+        recorded = f"{number_of(number, 'event')} recorded"
+        assert (sent.returncode, sent.stderr) == (0, f"tracker: {recorded}\n"), options
     listed = tracker("event", "list", "--output", "json", environ=at(server)).stdout
     events = {each["attributes"]["externalId"]: each["attributes"] for each in json.loads(listed)["events"]}
     assert {own: of["labels"]["count"] for own, of in events.items()} == {"uid-1": "5", "uid-3": "3"}

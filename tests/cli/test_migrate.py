@@ -119,7 +119,10 @@ def test_on_a_terminal_the_result_is_what_stays(tmp_path: Path) -> None:
     [
         (("--from", "env:NOWHERE", "--to", "b.db"), "--from names the environment variable NOWHERE"),
         (("--from", "a.db", "--to", "b.db"), "there is no store"),
-        (("--from", "mongodb://u:pa:ss@h/x", "--to", "b.db"), "--from is not the address of a MongoDB database"),
+        (
+            ("--from", "mongodb://u:pa:ss@h/x", "--to", "b.db"),
+            "--from is not the address of a MongoDB database",
+        ),
         (("--from", "mongodb://u:hidden@127.0.0.1:1/x", "--to", "b.db"), "of --from can't be reached"),
     ],
 )
