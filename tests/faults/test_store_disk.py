@@ -14,12 +14,15 @@ from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event, new_id
 
+from tracker.cli.exits import CommandError
+from tracker.cli.operating.bundle import write
 from tracker.domain.events import EventId
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.base import StoreOpenError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.stores.sqlite.backup import BackupError, backup, restore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -146,6 +149,22 @@ async def test_a_store_on_a_disk_that_has_become_read_only_is_not_opened_again(
     disk.fail("write", "EROFS")
     with pytest.raises(StoreOpenError, match="writable for this user"):
         await SqliteStore(disk.path / "tracker.db", Observations()).open()
+
+
+async def test_a_copy_for_which_the_disk_is_too_small_says_so_and_leaves_nothing(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    await store.events.add([an_event("x" * 60_000) for _ in range(50)])
+    await store.close()
+    for copy in (backup, restore):
+        with pytest.raises(BackupError, match=r"can't write .*/copy.db: No space left on device"):
+            copy(tmp_path / "tracker.db", small_disk / "copy.db")
+    (small_disk / "rest").write_bytes(b"x" * (os.statvfs(small_disk).f_bavail * 4096))
+    with pytest.raises(CommandError, match="can't be written: No space left on device"):
+        write(small_disk / "support.tar.gz", {"about.json": "{}"})
+    assert {path.name async for path in anyio.Path(small_disk).iterdir()} <= {"rest", "copy.db.lock"}
 
 
 @pytest.mark.parametrize("many", [1, 250], ids=["one by one", "many at once"])

@@ -75,7 +75,7 @@ def support_bundle(
     parts = _parts(configuration, left_out, log=log, log_lines=log_lines, backups=backups, personal=personal)
     members = {name: hide(text) for name, text in parts}
     members["about.json"] = hide(_json(_about(left_out, personal=personal)))
-    _write(target, members)
+    write(target, members)
     for name, text in sorted(members.items()):
         echo(f"{target}: {name}, {len(text.encode()):,} bytes")
     for name, why in left_out.items():
@@ -238,19 +238,26 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write(target: Path, members: dict[str, str]) -> None:
+def write(target: Path, members: dict[str, str]) -> None:
     """Write the archive, which only this user can read."""
     import tarfile
 
     folder = target.name.removesuffix(".gz").removesuffix(".tar")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in sorted(members.items()):
+            data = text.encode(errors="replace")
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size, member.mtime, member.mode = len(data), int(time.time()), 0o600
+            archive.addfile(member, io.BytesIO(data))
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as opened, tarfile.open(fileobj=opened, mode="w:gz") as archive:
-            for name, text in sorted(members.items()):
-                data = text.encode(errors="replace")
-                member = tarfile.TarInfo(f"{folder}/{name}")
-                member.size, member.mtime, member.mode = len(data), int(time.time()), 0o600
-                archive.addfile(member, io.BytesIO(data))
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(packed.getbuffer())
+        except OSError:
+            target.unlink()
+            raise
     except FileExistsError:
         raise CommandError(f"{target} exists; choose another name") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import closing, contextmanager, suppress
@@ -140,6 +141,9 @@ def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, 
     """Copy a snapshot of a database page by page.
 
     Without the read transaction, every commit of the server would restart the copy.
+
+    Raises:
+        OSError: The disk of the target is full, for which SQLite has no message here.
     """
     origin.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
     page_size = origin.pragma("page_size")
@@ -147,7 +151,10 @@ def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, 
         copy.pragma("synchronous", "off")  # synced as a whole when it is complete
         with copy.backup("main", origin, "main") as pages:
             while not pages.done:
-                pages.step(_STEP_PAGES)
+                try:
+                    pages.step(_STEP_PAGES)
+                except apsw.FullError:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
                 progress((pages.page_count - pages.remaining) * page_size, pages.page_count * page_size)
         copy.pragma("journal_mode", "delete")  # one file, without a log
     origin.execute("ROLLBACK")
