@@ -252,3 +252,8 @@ def permission_required(principal: Principal, permission: Permission, where: str
 def answer_with(response: Callable[..., M], field: str) -> Callable[[object], M]:
     """Return what makes the answer that has a record in `field`, and nothing else."""
     return lambda record: response(**{field: record})
+
+
+def answer_count(response: Callable[..., M]) -> Callable[[bool], M]:
+    """Return what makes the answer that says in `count` whether a record was deleted."""
+    return lambda deleted: response(count=int(deleted))

@@ -12,7 +12,7 @@ from tracker.domain.retention import due_before, due_filter, new_hold, new_polic
 from tracker.domain.times import duration_micros, timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb, retention_pb
-from tracker.services.context import answer_with
+from tracker.services.context import answer_count, answer_with
 from tracker.services.paging import own, page_token, parse_page_token
 from tracker.stores.pages import Page, Total
 from tracker.time_text import MICROS
@@ -81,13 +81,10 @@ class RetentionService:
     async def delete_retention_policy(
         self, request: retention_pb.DeleteRetentionPolicyRequest, call: Call
     ) -> retention_pb.DeleteRetentionPolicyResponse:
-        def answer(deleted: bool) -> retention_pb.DeleteRetentionPolicyResponse:  # noqa: FBT001 - what a store tells
-            return retention_pb.DeleteRetentionPolicyResponse(count=int(deleted))
-
-        deleted = await self._policies.delete(request.id.lower(), call.once(answer))
+        deleted = await self._policies.delete(request.id.lower(), call.once(_deleted))
         if deleted:
             self._context.report(call, "retention policy deleted", id=request.id)
-        return answer(deleted)
+        return _deleted(deleted)
 
     async def list_retention_policies(
         self, _request: retention_pb.ListRetentionPoliciesRequest, _call: Call
@@ -150,13 +147,10 @@ class RetentionService:
     async def release_legal_hold(
         self, request: retention_pb.ReleaseLegalHoldRequest, call: Call
     ) -> retention_pb.ReleaseLegalHoldResponse:
-        def answer(deleted: bool) -> retention_pb.ReleaseLegalHoldResponse:  # noqa: FBT001 - what a store tells
-            return retention_pb.ReleaseLegalHoldResponse(count=int(deleted))
-
-        deleted = await self._stored_holds.delete(request.id.lower(), call.once(answer))
-        if deleted:
+        released = await self._stored_holds.delete(request.id.lower(), call.once(_released))
+        if released:
             self._context.report(call, "legal hold released", id=request.id)
-        return answer(deleted)
+        return _released(released)
 
     async def list_legal_holds(
         self, _request: retention_pb.ListLegalHoldsRequest, _call: Call
@@ -200,7 +194,9 @@ class RetentionService:
 
 _created = answer_with(retention_pb.CreateRetentionPolicyResponse, "policy")
 _updated = answer_with(retention_pb.UpdateRetentionPolicyResponse, "policy")
+_deleted = answer_count(retention_pb.DeleteRetentionPolicyResponse)
 _held = answer_with(retention_pb.CreateLegalHoldResponse, "hold")
+_released = answer_count(retention_pb.ReleaseLegalHoldResponse)
 
 
 def _check_age(age: Duration | None) -> None:

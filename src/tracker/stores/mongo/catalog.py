@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
-from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo.outbox import logged
 from tracker.stores.mongo.pages import read_page
 from tracker.stores.pages import found
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "catalog"
 """The collection."""
-
-E = TypeVar("E", catalog_pb.Catalog, "catalog_pb.Catalog | None")
 
 _THERE: Document = {"tombstone": None}
 
@@ -43,7 +40,11 @@ class MongoCatalog:
         change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
-        return await self._change(name, change, once)
+        def change_stored(stored: Document | None) -> tuple[catalog_pb.Catalog, Document]:
+            entry = change(None if stored is None else _entry(stored))
+            return entry, _document(name, entry)
+
+        return await self._deliveries.upsert(NAME, RecordKind.CATALOG_ENTRY, name, change_stored, once)
 
     async def modify(
         self,
@@ -51,7 +52,11 @@ class MongoCatalog:
         change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
-        return await self._change(name, lambda entry: None if entry is None else change(entry), once)
+        def change_stored(stored: Document) -> tuple[catalog_pb.Catalog, Document]:
+            entry = change(_entry(stored))
+            return entry, _document(name, entry)
+
+        return await self._deliveries.modify(NAME, RecordKind.CATALOG_ENTRY, name, change_stored, once)
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         async with self._database.asking(NAME) as entries:
@@ -68,7 +73,7 @@ class MongoCatalog:
             if check is not None:
                 check(_entry(stored))
 
-        return await self._deliveries.delete(NAME, name, once, RecordKind.CATALOG_ENTRY, check_stored)
+        return await self._deliveries.delete(NAME, RecordKind.CATALOG_ENTRY, name, once, check_stored)
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         async with self._database.asking(NAME) as entries:
@@ -77,30 +82,9 @@ class MongoCatalog:
             )
         return found(reading, lambda entry: (entry.name,), total)
 
-    async def _change(
-        self,
-        name: str,
-        change: Callable[[catalog_pb.Catalog | None], E],
-        once: Once[catalog_pb.Catalog] | None,
-    ) -> E:
-        """Store the entry that `change` returns, if any, and return it."""
 
-        async def step() -> E:
-            entries = self._database.newest(NAME)
-            async with self._database.turn(NAME, name):
-                while True:
-                    stored = await entries.find_one({"_id": name})
-                    before = (stored or {}).get("document", "")
-                    entry = change(_entry(stored) if stored is not None and before else None)
-                    if entry is None:
-                        return entry
-                    kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
-                    log = [logged(RecordKind.CATALOG_ENTRY, kind, name, before=before)]
-                    new = {"_id": name, "document": entry.to_json()}
-                    if await self._deliveries.put(once, entry, NAME, stored, new, log=log):
-                        return entry
-
-        return await self._database.run(step)
+def _document(name: str, entry: catalog_pb.Catalog) -> Document:
+    return {"_id": name, "document": entry.to_json()}
 
 
 def _entry(stored: Document) -> catalog_pb.Catalog:

@@ -1,4 +1,4 @@
-"""Delivers the ends of locks and the changelog entries of events right after a change."""
+"""Makes changes of records, and delivers the ends of locks and entries of changelogs right after them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tracker.domain.event_locks import with_entries
 from tracker.domain.locks import Ending, Release
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
+from tracker.stores.base import unavailable
 from tracker.stores.changes import PRINCIPAL, ChangeKind, RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
 _ENDS = {"ends", "ends_all"}
 _REMEMBERED = 10_000
 _NOTES_REMEMBERED = 64
+
+
+class _NoRecordError(Exception):
+    """There is no record to change."""
 
 
 def end_fields(release: Release) -> Document:
@@ -41,7 +47,7 @@ def end_fields(release: Release) -> Document:
 
 @dataclass(eq=False)
 class Deliveries:
-    """Delivers the parts of outboxes that callers wait for; the courier delivers the rest."""
+    """Makes changes, and delivers what callers wait for of their outboxes; the courier delivers the rest."""
 
     _database: Database
     courier: Courier
@@ -63,15 +69,74 @@ class Deliveries:
             await self.try_to_deliver(name, new)
         return new is not None
 
+    async def create(
+        self, name: str, kind: RecordKind, made: T, document: Document, once: Once[T] | None
+    ) -> None:
+        """Store the document of a new record, and log it as one of a kind."""
+
+        async def step() -> None:
+            log = [logged(kind, ChangeKind.CREATED, document["_id"])]
+            if not await self.put(once, made, name, None, document, log=log):
+                raise unavailable("the change took too long and was abandoned")
+
+        await self._database.run(step)
+
+    async def upsert(
+        self,
+        name: str,
+        kind: RecordKind,
+        record_id: str,
+        change: Callable[[Document | None], tuple[T, Document]],
+        once: Once[T] | None,
+    ) -> T:
+        """Store what `change` returns for the stored document, if any; return the record.
+
+        That is the record, and its new document.
+        """
+
+        async def step() -> T:
+            records = self._database.newest(name)
+            async with self._database.turn(name, record_id):
+                while True:
+                    stored = await records.find_one({"_id": record_id})
+                    before = "" if stored is None else stored.get("document", "")
+                    made, document = change(stored if before else None)
+                    change_kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
+                    log = [logged(kind, change_kind, record_id, before=before)]
+                    if await self.put(once, made, name, stored, document, log=log):
+                        return made
+
+        return await self._database.run(step)
+
+    async def modify(
+        self,
+        name: str,
+        kind: RecordKind,
+        record_id: str,
+        change: Callable[[Document], tuple[T, Document]],
+        once: Once[T] | None,
+    ) -> T | None:
+        """Change a record as `upsert` does; return None if there is none."""
+
+        def change_stored(stored: Document | None) -> tuple[T, Document]:
+            if stored is None:
+                raise _NoRecordError
+            return change(stored)
+
+        try:
+            return await self.upsert(name, kind, record_id, change_stored, once)
+        except _NoRecordError:
+            return None
+
     async def delete(
         self,
         name: str,
+        kind: RecordKind,
         record_id: str,
         once: Once[bool] | None,
-        kind: RecordKind | None = None,
         check: Callable[[Document], None] = lambda _: None,
     ) -> bool:
-        """Replace a record by a tombstone; return False if there is none. The log has records of a `kind`.
+        """Replace a record by a tombstone; return False if there is none.
 
         Nothing is changed where `check` raises for the document.
         """
@@ -80,8 +145,7 @@ class Deliveries:
             where = {"_id": record_id, "tombstone": None}
             while (stored := await self._database.newest(name).find_one(where)) is not None:
                 check(stored)
-                before = stored["document"]
-                log = [logged(kind, ChangeKind.DELETED, record_id, before=before)] if kind is not None else ()
+                log = [logged(kind, ChangeKind.DELETED, record_id, before=stored["document"])]
                 tombstone = {"_id": record_id, "tombstone": self._database.now()}
                 if await self.put(once, True, name, stored, tombstone, log=log):  # noqa: FBT003 - it is deleted
                     return True

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from tracker.domain.freezes import first_start
 from tracker.pb import freeze_pb, link_pb, retention_pb
-from tracker.stores.base import unavailable
-from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo.outbox import logged
 from tracker.stores.mongo.pages import read_rows
 from tracker.stores.pages import Page, Reading
 from tracker.stores.records import R
@@ -76,29 +74,16 @@ class MongoRecords(Generic[R]):
 
     async def create(self, record: R, once: Once[R] | None = None) -> None:
         kept = self._collection
-
-        async def step() -> None:
-            log = [logged(kept.kind, ChangeKind.CREATED, record.id)]
-            if not await self._deliveries.put(once, record, kept.name, None, kept.document(record), log=log):
-                raise unavailable("the change took too long and was abandoned")
-
-        await self._database.run(step)
+        await self._deliveries.create(kept.name, kept.kind, record, kept.document(record), once)
 
     async def modify(self, record_id: str, change: Callable[[R], R], once: Once[R] | None = None) -> R | None:
         kept = self._collection
 
-        async def step() -> R | None:
-            rows, where = self._database.newest(kept.name), {"_id": record_id, "tombstone": None}
-            async with self._database.turn(kept.name, record_id):
-                while (stored := await rows.find_one(where)) is not None:
-                    record = change(kept.record(stored))
-                    log = [logged(kept.kind, ChangeKind.UPDATED, record_id, before=stored["document"])]
-                    new = kept.document(record)
-                    if await self._deliveries.put(once, record, kept.name, stored, new, log=log):
-                        return record
-            return None
+        def change_stored(stored: Document) -> tuple[R, Document]:
+            record = change(kept.record(stored))
+            return record, kept.document(record)
 
-        return await self._database.run(step)
+        return await self._deliveries.modify(kept.name, kept.kind, record_id, change_stored, once)
 
     async def delete(
         self, record_id: str, once: Once[bool] | None = None, check: Callable[[R], None] | None = None
@@ -108,7 +93,7 @@ class MongoRecords(Generic[R]):
                 check(self._collection.record(stored))
 
         kept = self._collection
-        return await self._deliveries.delete(kept.name, record_id, once, kept.kind, check_stored)
+        return await self._deliveries.delete(kept.name, kept.kind, record_id, once, check_stored)
 
     async def get(self, record_id: str) -> R | None:
         where = {"_id": record_id, "tombstone": None}

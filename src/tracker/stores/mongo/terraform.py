@@ -11,10 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tracker.pb import terraform_pb
-from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.outbox import logged
 from tracker.stores.mongo.pages import read_page
 from tracker.stores.pages import found
 from tracker.stores.terraform import StatePart, contents_of, joined
@@ -57,24 +56,15 @@ class MongoTerraform:
     ) -> terraform_pb.State:
         before: terraform_pb.State | None = None
 
-        async def step() -> terraform_pb.State:
+        def change_stored(stored: Document | None) -> tuple[terraform_pb.State, Document]:
             nonlocal before
-            states = self._database.newest(NAME)
-            async with self._database.turn(NAME, state_id):
-                while True:
-                    stored = await states.find_one({"_id": state_id})
-                    document = (stored or {}).get("document", "")
-                    before = _state(stored) if stored is not None and document else None
-                    state = change(before)
-                    kind = ChangeKind.UPDATED if document else ChangeKind.CREATED
-                    log = [logged(RecordKind.STATE, kind, state_id, before=document)]
-                    new = {"_id": state_id, "document": state.to_json()}
-                    if await self._deliveries.put(once, state, NAME, stored, new, log=log):
-                        return state
+            before = None if stored is None else _state(stored)
+            state = change(before)
+            return state, {"_id": state_id, "document": state.to_json()}
 
         for part in parts:
             await self._database.run(partial(self._add, part))
-        state = await self._database.run(step)
+        state = await self._deliveries.upsert(NAME, RecordKind.STATE, state_id, change_stored, once)
         kept = contents_of(state)
         gone = contents_of(before) - kept
         left = {"state": state_id, "at": {"$lt": self._database.now() - _LEFT}, "content": {"$nin": [*kept]}}
@@ -109,7 +99,7 @@ class MongoTerraform:
             check(state)
             contents = contents_of(state)
 
-        deleted = await self._deliveries.delete(NAME, state_id, None, RecordKind.STATE, check_stored)
+        deleted = await self._deliveries.delete(NAME, RecordKind.STATE, state_id, None, check_stored)
         if deleted:
             await self._forget({"state": state_id, "content": {"$in": [*contents]}})
         return deleted

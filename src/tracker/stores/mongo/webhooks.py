@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Final
 from pymongo import ReturnDocument
 
 from tracker.pb import webhook_pb
-from tracker.stores.base import unavailable
-from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.outbox import logged
 from tracker.stores.webhooks import (
     Delivery,
     DeliveryState,
@@ -52,12 +50,7 @@ class MongoWebhooks:
     poll_seconds: float | None = POLL_SECONDS
 
     async def create(self, webhook: StoredWebhook, once: Once[StoredWebhook] | None = None) -> None:
-        async def step() -> None:
-            log = [logged(RecordKind.WEBHOOK, ChangeKind.CREATED, webhook.record.id)]
-            if not await self._deliveries.put(once, webhook, NAME, None, document(webhook), log=log):
-                raise unavailable("the change took too long and was abandoned")
-
-        await self._database.run(step)
+        await self._deliveries.create(NAME, RecordKind.WEBHOOK, webhook, document(webhook), once)
 
     async def modify(
         self,
@@ -65,21 +58,14 @@ class MongoWebhooks:
         change: Callable[[StoredWebhook], StoredWebhook],
         once: Once[StoredWebhook] | None = None,
     ) -> StoredWebhook | None:
-        async def step() -> StoredWebhook | None:
-            webhooks = self._database.newest(NAME)
-            async with self._database.turn(NAME, webhook_id):
-                while (row := await webhooks.find_one({"_id": webhook_id, "tombstone": None})) is not None:
-                    webhook = change(_stored(row))
-                    before = row["document"]
-                    log = [logged(RecordKind.WEBHOOK, ChangeKind.UPDATED, webhook_id, before=before)]
-                    if await self._deliveries.put(once, webhook, NAME, row, document(webhook), log=log):
-                        return webhook
-            return None
+        def change_stored(stored: Document) -> tuple[StoredWebhook, Document]:
+            webhook = change(_stored(stored))
+            return webhook, document(webhook)
 
-        return await self._database.run(step)
+        return await self._deliveries.modify(NAME, RecordKind.WEBHOOK, webhook_id, change_stored, once)
 
     async def delete(self, webhook_id: str, once: Once[bool] | None = None) -> bool:
-        deleted = await self._deliveries.delete(NAME, webhook_id, once, RecordKind.WEBHOOK)
+        deleted = await self._deliveries.delete(NAME, RecordKind.WEBHOOK, webhook_id, once)
         await self._database.run(
             lambda: writes.delete_all(self._database.newest(MESSAGES), {"webhook": webhook_id})
         )
