@@ -447,6 +447,23 @@ async def test_messages_about_one_thing_are_one_event(http: httpx2.AsyncClient, 
         assert event["attributes"]["source"] == case.product
 
 
+async def test_a_key_of_pagerduty_is_an_incident_each_time_that_it_is_triggered_anew(
+    http: httpx2.AsyncClient,
+) -> None:
+    payload = {"summary": "Disk full", "source": "db-1", "severity": "critical"}
+    for action, key in (
+        *(("trigger", "disk"), ("trigger", "disk"), ("acknowledge", "disk"), ("resolve", "disk")),
+        *(("resolve", "disk"), ("trigger", "disk"), ("trigger", "Disk"), ("resolve", "Disk")),
+        *(("resolve", "disk"), ("trigger", "disk"), ("acknowledge", "disk")),
+    ):
+        asked = {"event_action": action, "dedup_key": key, "payload": payload}
+        assert (await http.post("/v2/enqueue", json=asked)).status_code == 202
+    found = [
+        (e["attributes"]["labels"]["dedup_key"], e["attributes"]["status"]) for e in await recorded(http)
+    ]
+    assert sorted(found) == [("Disk", "close"), ("disk", "close"), ("disk", "close"), ("disk", "in_progress")]
+
+
 @pytest.mark.parametrize("product", SIGNED)
 async def test_what_is_not_signed_is_refused(http: httpx2.AsyncClient, product: str) -> None:
     path = f"/api/v1alpha1/integrations/{product}/webhook"

@@ -15,7 +15,7 @@ from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.api_keys import BEGINNING
 from tracker.domain.events import FINISHED, attributes_of
 from tracker.domain.query.fields import BY_NAME, SOURCE, label
-from tracker.domain.query.tree import one_of
+from tracker.domain.query.tree import Not, one_of
 from tracker.intakes import tags
 from tracker.intakes.requests import (
     LONGEST,
@@ -48,6 +48,8 @@ _LIMITS: Final = Limits(body_bytes=512 * 1024)
 _SOURCE: Final = "pagerduty"
 _KEY: Final = "dedup_key"
 _LONGEST_KEY: Final = 255
+_LATEST: Final = 20
+"""Open incidents whose keys may differ by case alone."""
 _PRIORITIES: Final = {
     "critical": event_pb.Priority.P1,
     "error": event_pb.Priority.P2,
@@ -134,12 +136,13 @@ class PagerDutyEvents:
             return None, 0
         if first.events and attributes_of(first.events[0]).status not in FINISHED:
             return first.events[0], 1
-        found = await self._recorder.find((one_of(label(_KEY), (key,)), *ours), call)
+        same = (one_of(label(_KEY), (key,)), *ours)
+        lasting = Not(one_of(BY_NAME["status"], sorted(FINISHED)))
+        found = await self._recorder.find((*same, lasting), call, _LATEST)
         for event in found.events:
-            attributes = attributes_of(event)
-            if attributes.status not in FINISHED and attributes.labels.get(_KEY) == key:
+            if attributes_of(event).labels.get(_KEY) == key:  # which a search finds in any case
                 return event, found.total_count
-        return None, found.total_count
+        return None, (await self._recorder.find(same, call, 1)).total_count
 
     async def _record_change(self, request: HttpRequest, call: Call) -> HttpResponse:
         content = json_object(request.body)
