@@ -201,6 +201,33 @@ async def test_whoever_presses_a_button_is_told_what_was_refused_in_text_alone(
     assert "id &lt;!channel&gt;" in json.loads(told.body)["text"]
 
 
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("tracker_approve", "waiting_approval", "planned"),
+        ("tracker_reject", "waiting_approval", "close"),
+        ("tracker_reject", "planned", "close"),
+        ("tracker_reject", "start", "start"),  # its message is an old one
+    ],
+)
+async def test_a_decision_in_slack_does_what_it_does_elsewhere(
+    client: RestClient,
+    http: httpx2.AsyncClient,
+    clock: StoppedClock,
+    action: str,
+    before: str,
+    after: str,
+) -> None:
+    event = await recorded(client, environment="production", status=before)
+    sent = pressed(action, event, clock.now() // 1_000_000)
+    for _ in range(2):
+        assert (await http.post(PATH, **sent)).status_code == 200
+    found: Any = await client.call("EventService/GetEvent", {"id": event})
+    assert found["event"]["attributes"]["status"] == after
+    changes = [each["changeType"] for each in found["event"]["changelog"]]
+    assert changes.count("status_changed") == (before != after)
+
+
 async def test_who_approves_in_slack_needs_the_permission_to_approve(
     client: RestClient, http: httpx2.AsyncClient, clock: StoppedClock
 ) -> None:

@@ -23,7 +23,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.intakes.requests import json_object, part, refused, text
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
-from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, escaped
+from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, TO_COME, escaped
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -101,9 +101,21 @@ class SlackInteractions:
         if name == RELEASE:
             await self._release(event_id, who, key, call)
         else:
-            entry = event_pb.ChangelogEntry(user=who, change_type=_APPROVALS[name], comment="in Slack")
-            asked = event_pb.AddChangelogEntryRequest(id=event_id, entry=entry)
-            await self._rpcs.change(asked, event_pb.AddChangelogEntryResponse, call, key)
+            await self._decide(event_id, name, who, key, call)
+
+    async def _decide(self, event_id: str, name: str, who: str, key: str, call: Call) -> None:
+        """Approve or reject an event: what is rejected is closed, what waits for approval is planned then."""
+        entry = event_pb.ChangelogEntry(user=who, change_type=_APPROVALS[name], comment="in Slack")
+        asked = event_pb.AddChangelogEntryRequest(id=event_id, entry=entry)
+        answer = await self._rpcs.change(asked, event_pb.AddChangelogEntryResponse, call, key)
+        status = attributes_of(answer.event or event_pb.Event()).status
+        waits = status is event_pb.Status.waiting_approval
+        if waits or (name == REJECT and status in TO_COME):
+            after = event_pb.Status.close if name == REJECT else event_pb.Status.planned
+            change = event_pb.UpdateEventRequest(
+                id=event_id, attributes=event_pb.EventAttributes(status=after), merge=True, who=who
+            )
+            await self._rpcs.change(change, event_pb.UpdateEventResponse, call, f"{key}status")
 
     async def _release(self, event_id: str, who: str, key: str, call: Call) -> None:
         """Release the locks of an event, by force: the button has no token."""

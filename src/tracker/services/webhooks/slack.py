@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.domain.deployments import WORK
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id
 from tracker.pb import event_pb
 from tracker.services.webhooks.channels import Sent, failure, posted
@@ -146,14 +147,16 @@ def _text(text: str, *, bold: bool = False) -> dict[str, Any]:
 def _buttons(event: event_pb.Event) -> list[dict[str, Any]]:
     """Return the buttons of an event that waits for an approval, or whose lock may be held."""
     attributes, shown = attributes_of(event), []
-    if attributes.status in _PLANNED:
+    if attributes.type not in WORK:
+        return []
+    if attributes.status in TO_COME:
         shown += [_button("Approve", APPROVE, event, "primary"), _button("Reject", REJECT, event, "danger")]
     elif attributes.status in RUNNING and attributes.service and attributes.environment:
         shown.append(_button("Release lock", RELEASE, event, "danger"))
     return shown if attributes.status not in FINISHED else []
 
 
-_PLANNED: Final = frozenset({event_pb.Status.planned, event_pb.Status.open, event_pb.Status.waiting_approval})
+TO_COME: Final = frozenset({event_pb.Status.planned, event_pb.Status.open, event_pb.Status.waiting_approval})
 
 
 def _button(label: str, action: str, event: event_pb.Event, style: str) -> dict[str, Any]:
