@@ -64,6 +64,19 @@ async def test_a_planned_deployment_is_approved_and_then_may_begin(http: httpx2.
     assert "May it be deployed?" in (await page(http, f"/events/{planned}")).text
 
 
+async def test_a_form_that_is_out_of_date_ends_no_deployment_that_has_begun(http: httpx2.AsyncClient) -> None:
+    given = {"environment": "production", "status": "waiting_approval"}
+    for action in ("approve", "reject"):
+        event = await record(http, "Deploy cart 2", **given, service=action)
+        shown = await page(http, f"/events/{event}")
+        begun = {"id": event, "merge": True, "attributes": {"status": "start"}}
+        assert (await http.put("/api/v1alpha1/event", json=begun)).status_code == 200
+        after = await send(http, shown, action, comment="late", who="bo")
+        assert "late" in after.text
+        stored = (await http.get(f"/api/v1alpha1/event/{event}")).json()["event"]
+        assert stored["attributes"]["status"] == "start"
+
+
 async def test_who_may_override_begins_with_a_reason_that_stays(http: httpx2.AsyncClient) -> None:
     shown = await page(http, PATH)
     refused = await send(http, shown, "override", 400, reason=" ")

@@ -32,6 +32,8 @@ TRIED: Final = ENDED_WELL | _FAILED
 """Statuses of deployments that have run to their end: one that was closed may not have begun."""
 PLANNED: Final = frozenset({_Status.planned, _Status.waiting_approval})
 """Statuses of work that has not begun."""
+UNDECIDED: Final = PLANNED | {_Status.open}
+"""Statuses of work that may be approved or rejected."""
 GRAVE: Final = frozenset({0, 1, 2})
 """Priorities of incidents that nothing is deployed during: P1, P2, and none."""
 _CHANGED: Final = frozenset({"version", "service", "environment", "type"})
@@ -116,6 +118,16 @@ def verdict_of(reasons: Sequence[deployment_pb.Reason]) -> tuple[deployment_pb.V
     ends = [each.until for each in reasons if each.verdict is _Verdict.not_yet]
     known = [micros(each) for each in ends if each is not None]
     return verdict, max(known) if len(known) == len(ends) else None
+
+
+def decided(status: event_pb.Status, decision: event_pb.ChangeType) -> event_pb.Status | None:
+    """Return the status that work gets by an approval or a rejection, None where it stays as it is.
+
+    What has begun or is over stays: who decides may not know that yet.
+    """
+    if decision is event_pb.ChangeType.rejected:
+        return _Status.close if status in UNDECIDED else None
+    return _Status.planned if status is _Status.waiting_approval else None
 
 
 def approvers_of(event: event_pb.Event, rule: ApprovalRule, now: int) -> set[str]:

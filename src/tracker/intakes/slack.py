@@ -18,12 +18,13 @@ from urllib.parse import parse_qs
 from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute, unknown_path
+from tracker.domain.deployments import decided
 from tracker.domain.events import attributes_of
 from tracker.errors import Reason, TrackerError
 from tracker.intakes.requests import json_object, part, refused, text
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
-from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, TO_COME, escaped
+from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, escaped
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -108,10 +109,8 @@ class SlackInteractions:
         entry = event_pb.ChangelogEntry(user=who, change_type=_APPROVALS[name], comment="in Slack")
         asked = event_pb.AddChangelogEntryRequest(id=event_id, entry=entry)
         answer = await self._rpcs.change(asked, event_pb.AddChangelogEntryResponse, call, key)
-        status = attributes_of(answer.event or event_pb.Event()).status
-        waits = status is event_pb.Status.waiting_approval
-        if waits or (name == REJECT and status in TO_COME):
-            after = event_pb.Status.close if name == REJECT else event_pb.Status.planned
+        after = decided(attributes_of(answer.event or event_pb.Event()).status, _APPROVALS[name])
+        if after is not None:
             change = event_pb.UpdateEventRequest(
                 id=event_id, attributes=event_pb.EventAttributes(status=after), merge=True, who=who
             )

@@ -13,9 +13,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.domain.deployments import WORK
+from tracker.domain.deployments import UNDECIDED, WORK
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id
-from tracker.pb import event_pb
 from tracker.services.webhooks.channels import Sent, failure, posted
 from tracker.services.webhooks.notices import cut, fitting_lines, notice_of, summary_heading
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from tracker.pb import event_pb
     from tracker.services.webhooks.channels import Http
     from tracker.services.webhooks.notices import Notice
     from tracker.stores.webhooks import Delivery, StoredWebhook
@@ -149,14 +149,11 @@ def _buttons(event: event_pb.Event) -> list[dict[str, Any]]:
     attributes, shown = attributes_of(event), []
     if attributes.type not in WORK:
         return []
-    if attributes.status in TO_COME:
+    if attributes.status in UNDECIDED:
         shown += [_button("Approve", APPROVE, event, "primary"), _button("Reject", REJECT, event, "danger")]
     elif attributes.status in RUNNING and attributes.service and attributes.environment:
         shown.append(_button("Release lock", RELEASE, event, "danger"))
     return shown if attributes.status not in FINISHED else []
-
-
-TO_COME: Final = frozenset({event_pb.Status.planned, event_pb.Status.open, event_pb.Status.waiting_approval})
 
 
 def _button(label: str, action: str, event: event_pb.Event, style: str) -> dict[str, Any]:
