@@ -249,6 +249,7 @@ def test_a_narrow_terminal_has_the_names_of_fields(tmp_path: Path) -> None:
     [
         ("grafana", '{"message": "Unauthorized"}', 1, "record 1: text: expected a text"),
         ("datadog", '{"errors": ["Forbidden"]}', 1, "record 1: title: expected a text"),
+        ("newrelic", '{"eventType": "Deployment", "appName": "a", "count": 3}', 1, "the record has no time"),
         ("grafana", "[7]", 1, "record 1: expected an object or a list of objects, got 7"),
         ("alerta", "<html></html>", USAGE, "neither JSON nor a table with fields of alerta"),
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
+from tracker.intakes.requests import refused
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ def imported(
 
     Its id follows from the record's own id, or from all of the record where it has none: so the same record
     is the same event.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it has no time, as counts and other aggregates have none.
     """
     attributes = request.attributes or event_pb.EventAttributes()
+    if attributes.start_date is None:
+        raise refused("", "the record has no time at which it happened")
     if own_id and not attributes.external_id:
         attributes.external_id = own_id
     told = own_id or json.dumps(record, sort_keys=True, default=str)
