@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ def _filling(command: str) -> Iterator[Callable[[str, int, int | None], None]]:
     except (StoreOpenError, MigrationError) as error:
         raise CommandError(str(error)) from None
     except TrackerError as error:
-        raise CommandError(f"{error.message}; run the same command again to continue") from None
+        raise CommandError(f"{error.message}; run {command} again to continue") from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; run {command} again to continue", INTERRUPTED) from None
 
@@ -203,9 +204,11 @@ def demo(
 
     end = until or datetime.now(UTC).replace(second=0, microsecond=0)
     days = days or days_for(events)
-    source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
+    given = f"--events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
+    source = f"tracker demo {given}"
+    place = "STORE" if "://" in store else shlex.quote(store)  # an address may have a password
     began = time.monotonic()
-    with _filling(source) as progress:
+    with _filling(f"tracker demo {place} {given}") as progress:
         contents = _contents(store, "STORE")
         company = Company(seed)
         made = company.story(events, until=micros_of(end), days=days)
