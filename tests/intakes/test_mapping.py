@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.clients import RestClient
 
+from tracker.intakes.mapping import compiled, selected
 from tracker.intakes.mapping_file import MappingError, parse
 
 if TYPE_CHECKING:
@@ -128,6 +129,23 @@ async def test_rules_are_for_foreign_clients_too_also_for_what_changes_an_event(
     found = {each["title"]: each["attributes"] for each in await recorded(http)}
     assert found["Deployed cart 1"]["version"] == "v1.2"
     assert (found["Disk"]["owner"], found["Disk"]["status"]) == ("core", "done")
+
+
+@pytest.mark.parametrize(
+    ("expression", "content"),
+    [
+        ("[?restarts < `5`]", [{"restarts": "3"}]),
+        ("contains(revision, build)", {"revision": "main", "build": 5}),
+        ("max_by(@, &size)", [{"size": 1}, {"size": "2"}]),
+        ("floor(to_number(size))", {"size": "nan"}),
+        ("ceil(to_number(size))", {"size": "inf"}),
+        ("join(' ', @)", [1]),
+    ],
+)
+def test_an_expression_that_cannot_take_what_is_there_selects_nothing(
+    expression: str, content: object
+) -> None:
+    assert selected(compiled(expression), content) is None
 
 
 @pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)

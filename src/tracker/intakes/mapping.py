@@ -132,10 +132,13 @@ class Mappings:
 
 
 def selected(expression: Any, content: object) -> object:  # noqa: ANN401 - the library has no public type for it
-    """Return what an expression selects, or None: also where a function can't take what is there."""
+    """Return what an expression selects, or None: also where it can't take what is there.
+
+    The library lets errors of Python through, such as TypeError where a text is compared with a number.
+    """
     try:
         found: object = expression.search(content)
-    except (JMESPathError, RecursionError):
+    except (ArithmeticError, RecursionError, TypeError, ValueError):
         return None
     return None if found in ("", [], {}) else found
 
