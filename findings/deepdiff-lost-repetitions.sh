@@ -4,7 +4,7 @@
 # With `ignore_order=True` lists are compared as sets; `report_repetition=True` is there so that counts matter too, and a Delta
 # needs it to rebuild the other list. It does report that one container became two of the same. But where the items also
 # changed, each distinct item is paired with one that resembles it, and the pair stands for all its repetitions: a scale-out
-# from one replica to three together with a new image reads as a new image, and a scale-in from three to one the same way.
+# from one replica to three together with a new image reads as a new image, and a scale-in from three to one as three new ones.
 # The Delta then makes another list than the one compared, without an error, and a comparison of both tells them apart.
 # `cutoff_distance_for_pairs=0` pairs nothing: removed and added items are all named, and the Delta is right.
 #

@@ -3,7 +3,7 @@
 #
 # PyYAML quotes a string that it would itself read as something else. It follows YAML 1.1, where a float has a dot and its
 # exponent a sign, and a number that begins with 0 is octal: `7204e52` and `0580597` are strings to it, and stand unquoted. In
-# YAML 1.2, which both readers follow, they are numbers. Of a twenty thousand hashes of seven digits, made from a seed, 2.2 %
+# YAML 1.2, which both readers follow, they are numbers. Of twenty thousand hashes of seven digits, made from a seed, 2.2 %
 # come back from `yaml` as numbers, some of them Infinity; js-yaml keeps those that overflow, and has 1.2 %.
 # A pipeline that writes the tag of an image in Python so works for weeks, and then deploys `shop:580597`, which doesn't
 # exist, and is not the text that anyone finds in a log. A letter in front avoids it (`g7204e52`, as `git describe` has it),
