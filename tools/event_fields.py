@@ -14,7 +14,7 @@ from protobuf import (
 )
 from tools.openapi.comments import description, summary
 
-from tracker.pb import options_pb
+from tracker.pb.options import query_of
 
 if TYPE_CHECKING:
     from protobuf import DescField, DescFile
@@ -35,9 +35,7 @@ def _row(part: str, field: DescField) -> dict[str, object]:
         row["enum"] = field.value.enum.name
         help_ += f": {', '.join(value.name for value in field.value.enum.values if value.number)}"
     row["help"] = f"{help_}."
-    options = field.proto.options
-    if options is not None and options_pb.ext_query in options:
-        query = options[options_pb.ext_query]
+    if (query := query_of(field)) is not None:
         row["query"] = query.name or field.name
         row["facet"] = query.facet
     return row

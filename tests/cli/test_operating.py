@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from tests.mongo_servers import MongoServers
 
-ADMIN = "a password of fifteen"
 PERSON = "hildegard"
 
 

@@ -6,8 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker.errors import DOMAIN, Reason
-from tracker.pb import options_pb
-from tracker.pb.options import only_reads
+from tracker.pb.options import failures_of, only_reads
 
 from .names import reference
 
@@ -86,7 +85,7 @@ def error_responses(method: DescMethod) -> dict[str, Schema]:
     """
     texts: dict[int, list[str]] = defaultdict(list)
     texts[Reason.INVALID_FIELD.http_status].append("A field breaks a rule; the details name it.")
-    for failure in _failures(method):
+    for failure in failures_of(method):
         texts[Reason[failure.reason].http_status].append(f"`{failure.reason}`: {failure.when}")
     if not only_reads(method):
         for reason in (Reason.IDEMPOTENCY_KEY_UNDER_WAY, Reason.IDEMPOTENCY_KEY_REUSED):
@@ -97,10 +96,3 @@ def error_responses(method: DescMethod) -> dict[str, Schema]:
 
 def _response(text: str) -> Schema:
     return {"description": text, "content": {"application/json": {"schema": reference("Error")}}}
-
-
-def _failures(method: DescMethod) -> list[options_pb.Failure]:
-    options = method.proto.options
-    if options is None or options_pb.ext_failures not in options:
-        return []
-    return options[options_pb.ext_failures]

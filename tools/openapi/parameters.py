@@ -14,8 +14,7 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.pb import options_pb
-from tracker.pb.options import numbers
+from tracker.pb.options import formats_of, numbers
 from tracker.services.idempotency import KEY_PATTERN
 from tracker.transcoding.fields import element_of, is_well_known, message_of, wrapped_field
 
@@ -83,7 +82,7 @@ def _schema(field: DescField) -> Schema:
     told = keywords(field_rules(field))
     schema = _element(field)
     match field.value:
-        case DescFieldValueScalar(scalar=ScalarType.STRING) if formats := _formats(field):
+        case DescFieldValueScalar(scalar=ScalarType.STRING) if formats := formats_of(field):
             return {"anyOf": [{"type": "string", "format": name} for name in formats]}
         case DescFieldValueList():
             return {"type": "array", "items": schema} | told
@@ -113,13 +112,6 @@ def _element(field: DescField) -> Schema:
         case DescMessage(type_name="google.protobuf.Timestamp"):
             return {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "enum": [""]}]}
     raise ValueError(f"{field} can't stand in a path or a query string")
-
-
-def _formats(field: DescField) -> list[str]:
-    options = field.proto.options
-    if options is None or options_pb.ext_formats not in options:
-        return []
-    return options[options_pb.ext_formats]
 
 
 def _message_below(field: DescField) -> DescMessage | None:

@@ -1,8 +1,9 @@
-"""What the protos say beside the fields of messages: of RPCs, and of the values of enums."""
+"""What options in the protos say of RPCs, fields, and the values of enums."""
 
 from __future__ import annotations
 
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from protobuf.wkt.google.protobuf.descriptor_pb import MethodOptions
@@ -12,7 +13,7 @@ from tracker.pb import options_pb
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from protobuf import DescEnum, DescMessage, DescMethod, Enum
+    from protobuf import DescEnum, DescField, DescMessage, DescMethod, Enum
 
 
 @cache
@@ -31,7 +32,7 @@ def only_reads(method: DescMethod) -> bool:
 def is_always_served(method: DescMethod) -> bool:
     """Return whether an RPC is served even where the memory for unsent answers is in use."""
     options = method.proto.options
-    return options is not None and options_pb.ext_always_served in options
+    return options is not None and options[options_pb.ext_always_served]
 
 
 def permission_of(method: DescMethod) -> str:
@@ -43,7 +44,31 @@ def permission_of(method: DescMethod) -> str:
 def is_open_for_own(method: DescMethod) -> bool:
     """Return whether callers with credentials need no permission of an RPC for what is their own."""
     options = method.proto.options
-    return options is not None and options_pb.ext_own_without_permission in options
+    return options is not None and options[options_pb.ext_own_without_permission]
+
+
+def success_status(method: DescMethod) -> int:
+    """Return the HTTP status of a successful answer of an RPC."""
+    options = method.proto.options
+    return (0 if options is None else options[options_pb.ext_success_status]) or HTTPStatus.OK
+
+
+def failures_of(method: DescMethod) -> list[options_pb.Failure]:
+    """Return the errors that an RPC may answer beside those that any may."""
+    options = method.proto.options
+    return [] if options is None else options[options_pb.ext_failures]
+
+
+def formats_of(field: DescField) -> list[str]:
+    """Return the formats of a text, any of them, as JSON Schema names them."""
+    options = field.proto.options
+    return [] if options is None else options[options_pb.ext_formats]
+
+
+def query_of(field: DescField) -> options_pb.Query | None:
+    """Return how queries ask for a field of an event, or None where they don't."""
+    options = field.proto.options
+    return None if options is None else options[options_pb.ext_query]
 
 
 @cache
@@ -75,8 +100,7 @@ def numbers(enum: DescEnum) -> Mapping[str, int]:
     named = {value.name: value.number for value in enum.values if value.number}
     named |= dict.fromkeys(("none", "unspecified", enum.values[0].name), 0)
     for value in enum.values:
-        options = value.proto.options
-        if options is not None and options_pb.ext_aliases in options:
+        if (options := value.proto.options) is not None:
             aliases = options[options_pb.ext_aliases]
             named |= dict.fromkeys(aliases, value.number)
     return named

@@ -20,7 +20,8 @@ from urllib.parse import quote
 from protobuf import message_to_json_value
 
 from tracker.errors import FieldViolation, TrackerError, invalid
-from tracker.pb import annotations_pb, options_pb
+from tracker.pb import annotations_pb
+from tracker.pb.options import success_status
 from tracker.transcoding.fields import fields_by_name, message_of
 from tracker.transcoding.json_request import make_message, normalise
 from tracker.transcoding.json_text import json_answer, json_parts, lists_of, parse_json
@@ -152,7 +153,6 @@ def _item(written: JsonValue, subscript: str) -> JsonValue:
     return None
 
 
-_OK = 200
 _LONG = 100
 """Records of an answer that is encoded at once."""
 _IN_BODY = "; this call takes its fields from the body"
@@ -189,7 +189,7 @@ class HttpBinding:
         """
         self.verb, self.path = _pattern(rule)
         self.template: PathTemplate = parse_template(self.path)
-        self.status: int = _success_status(method)
+        self.status: int = success_status(method)
         if rule.body not in ("", "*"):
             raise ValueError(f"a body holds the whole request, not {rule.body} alone")
         self.takes_body = bool(rule.body)
@@ -296,13 +296,6 @@ def _pattern(rule: http_pb.HttpRule) -> tuple[str, str]:
     if pattern is None or pattern.field == "custom":
         raise ValueError("a rule of google.api.http needs a path, and one of HTTP's own verbs")
     return pattern.field.upper(), pattern.value
-
-
-def _success_status(method: DescMethod) -> int:
-    options = method.proto.options
-    if options is None or options_pb.ext_success_status not in options:
-        return _OK
-    return options[options_pb.ext_success_status]
 
 
 def _text_field(message: DescMessage, path: str) -> TextField:

@@ -25,14 +25,16 @@ from protobuf.wkt import Duration
 
 from tracker.domain.events import event_time
 from tracker.domain.times import duration_micros, micros
-from tracker.pb import event_pb, options_pb
-from tracker.pb.options import numbers
+from tracker.pb import event_pb
+from tracker.pb.options import numbers, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from protobuf import DescField, DescMessage
     from protobuf.wkt import Timestamp
+
+    from tracker.pb import options_pb
 
 
 class Kind(Enum):
@@ -114,9 +116,8 @@ class Field:
 def _declared(message: DescMessage, parent: str = "") -> Iterator[Field]:
     """Yield the fields that a message, and the messages in it, declare."""
     for described in message.fields:
-        options = described.proto.options
-        if options is not None and options_pb.ext_query in options:
-            yield _field(described, parent, options[options_pb.ext_query])
+        if (query := query_of(described)) is not None:
+            yield _field(described, parent, query)
         elif not parent and isinstance(described.value, DescFieldValueMessage):
             yield from _declared(described.value.message, described.name)
 
