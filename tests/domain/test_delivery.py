@@ -141,7 +141,7 @@ def test_datadog() -> None:
         "no new commit for 1 of 5 deployments",
         "the commits since the deployment before not known for 1 of 5 deployments",
     ]
-    # a, c, d, c: the first deployment after the target of the rollback is third; put right after an hour.
+    # a, c, d, c: the first deployment after the target of the rollback is third; fixed after an hour.
     assert shown(found[Metric.change_failure_rate]) == (0.2, "", 1, 5)
     assert shown(found[Metric.time_to_restore]) == (HOUR, "", 1, 1)
     assert shown(found[Metric.rework_rate]) == (0.2, "", 1, 5)

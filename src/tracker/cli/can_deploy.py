@@ -57,7 +57,7 @@ def can_deploy(
     """Say whether a service may be deployed to an environment, with every reason.
 
     Freeze windows, locks, open incidents, running and failed deployments, planned work, missing approvals,
-    the order of environments and the server's own rules are looked at. Nothing is changed.
+    the order of environments and the server's own rules are considered. Nothing is changed.
 
     Example: tracker can-deploy --service shop --environment production --version 1.4.2 --wait 30m
     """
@@ -117,7 +117,7 @@ def print_answer(answer: deployment_pb.CheckDeploymentResponse) -> None:
 
 
 def summary(answer: deployment_pb.CheckDeploymentResponse) -> str:
-    """Return what stands against a deployment, on one line."""
+    """Return why a deployment may not begin, on one line."""
     until = f" (from {shown_time(answer.not_before)} on)" if answer.not_before else ""
     return f"{_word(answer.verdict)}{until}: {'; '.join(_blocking(answer))}"
 

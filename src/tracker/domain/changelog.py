@@ -102,7 +102,7 @@ def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str
 
 
 def overridden(reason: str, user: str, now: int) -> event_pb.ChangelogEntry:
-    """Return the entry for work that begins for a reason, against what stands against it."""
+    """Return the entry for work that begins, for a reason, although it is not allowed."""
     return _Entry(timestamp=timestamp(now), user=user, change_type=_ChangeType.overridden, comment=reason)
 
 
@@ -114,9 +114,9 @@ def slack_linked(event: event_pb.Event, old: str, new: str, now: int, who: str =
 def change_linked(  # noqa: PLR0913, PLR0917 - the parts of an entry
     event: event_pb.Event, link: incident_pb.Link, old: str, new: str, now: int, comment: str, who: str
 ) -> _Entry:
-    """Return the entry for a change that was linked to an incident, or whose link was taken back."""
+    """Return the entry for a change that was linked to an incident, or whose link was withdrawn."""
     words = link.name.replace("_", " ").capitalize()
-    said = comment or (words if new else f"{words}: taken back")
+    said = comment or (words if new else f"{words}: withdrawn")
     return _entry(event, now, _ChangeType.linked, said, (link.name, old, new), who=who)
 
 

@@ -89,7 +89,7 @@ class Rule:
         return place + 1 in self.by_position or place - len(fitting) in self.by_position
 
     def _in_turn(self, day: date) -> bool:
-        """Return whether a day is in a year, month or week, or is itself, every so manieth."""
+        """Return whether the year, month, week or day of a day is one that the interval selects."""
         match self.freq:
             case "DAILY":
                 passed = (day - self.first).days

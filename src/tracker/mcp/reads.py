@@ -165,7 +165,7 @@ READS = (
         "deployed_versions",
         "List what runs where",
         "List which versions of services run in which environments, since when, and how far they are"
-        " behind. With `as_of`, what ran at a moment past; with `compared_with`, only what differs from"
+        " behind. With `as_of`, what ran at an earlier time; with `compared_with`, only what differs from"
         " then; with `compared_environment`, only what differs from there.",
         version_pb.GetDeployedVersionsRequest,
         version_pb.GetDeployedVersionsResponse,
@@ -173,7 +173,7 @@ READS = (
         (
             Argument("service", "Exact name of the service; by default, all."),
             Argument("environment", "An environment; by default, all."),
-            Argument("as_of", f"A moment past, {_WHEN}; by default, now."),
+            Argument("as_of", f"An earlier time, {_WHEN}; by default, now."),
             Argument("compared_with", f"Another moment, {_WHEN}."),
             Argument("compared_environment", "Another environment to compare `environment` with."),
             Argument("team", "Owner of the services in the catalog; by default, all."),

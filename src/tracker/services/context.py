@@ -1,4 +1,4 @@
-"""What a service has at hand: the clock, the source of ids, the log, and the call that it answers."""
+"""What a service works with: the clock, the source of ids, the log, and the call that it answers."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class AnswerMemory(Protocol):
         """Hold so many bytes, no more and no less.
 
         Raises:
-            TrackerError: RESOURCE_EXHAUSTED; so many are not to be had, and it holds what it held.
+            TrackerError: RESOURCE_EXHAUSTED; that many are not available, and it holds what it held.
         """
 
     def add(self, size: int) -> None:

@@ -46,7 +46,7 @@ def _check(body: bytes, query: str) -> bytes:
 
 
 def own(query: str, call: Call) -> str:
-    """Return a query of `page_token` for the tokens of one principal, which those of others are not."""
+    """Return a query for `page_token` whose tokens are valid for one principal only."""
     return query if call.principal.is_anonymous else f"{query} of {call.principal.id}"
 
 

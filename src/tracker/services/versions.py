@@ -1,4 +1,4 @@
-"""The version service: what runs where, now or at a moment past."""
+"""The version service: what runs where, now or at an earlier time."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Token:
 class Account:
     """Shows who looks, changes the password, ends sessions, and makes tokens.
 
-    The tokens of who may manage access stand for themselves, unless they are to be the reader's own.
+    Tokens of readers who may manage access stand for themselves, unless they are made as their own.
     """
 
     path = PATH

@@ -27,7 +27,7 @@ async def decide(visit: Visit, event_id: str, action: str) -> str:
 
 
 async def set_status(visit: Visit, event_id: str, status: event_pb.Status, override: str = "") -> None:
-    """Change the status of an event; `override` is why it begins whatever stands against it."""
+    """Change the status of an event; `override` is the reason to begin it even if that is not allowed."""
     await visit.change(
         event_pb.UpdateEventRequest(
             id=event_id,

@@ -45,7 +45,7 @@ class Part(Generic[T]):
 
 
 class Visit:
-    """What the handler of a page has at hand."""
+    """What the handler of a page works with."""
 
     def __init__(
         self, request: HttpRequest, call: Call, rpcs: Rpcs, login: LoginRoutes, clock: time_text.Clock

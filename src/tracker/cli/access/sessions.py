@@ -55,7 +55,7 @@ def end(
     *,
     api: RecordApi,
 ) -> None:
-    """End one of your sessions. One that is over already stays so."""
+    """End one of your sessions. One that is already over stays as it is."""
     from tracker.client.rpcs import END_SESSION
 
     answer = api.call(END_SESSION, END_SESSION.request(id=id_))

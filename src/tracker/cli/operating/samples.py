@@ -70,7 +70,7 @@ class Activity:
         return max(1e-3, self.after.at - self.before.at)
 
     def rate(self, name: str) -> float:
-        """Return by how much a counter grew in a second; one that was set back has begun anew."""
+        """Return by how much a counter grew in a second; one that was reset counts from zero."""
         before, after = self.before.value(name), self.after.value(name)
         return (after - before if after >= before else after) / self.seconds
 

@@ -26,7 +26,7 @@ def require_allowed(
     """Check that what an event records may begin, or wait so long until it may.
 
     `event_id` is the id of the event once it is recorded; before, its approvals are those of the one that it
-    links to. With a reason to override, what stands against it is only printed; the server records why.
+    links to. With a reason to override, what forbids it is only printed; the server records why.
 
     Raises:
         NotAllowedError: It may not, or not yet.

@@ -23,7 +23,7 @@ _FIXED = {
     "same_service": "of the same service",
     "unknown_environment": "an environment is not known",
     "running": "still under way when it happened",
-    "rolled_back": "taken back afterwards",
+    "rolled_back": "rolled back afterwards",
     "configuration": "changes a configuration or a flag",
     "operation": "an operation",
     "drift": "a drift",

@@ -22,7 +22,7 @@ _LONGEST_PAUSE: Final = 60 * DAY
 
 
 def facts(records: Records) -> Facts:
-    """Return what Datadog counts: deployments, and those that another one put right."""
+    """Return what Datadog counts: deployments, and those that another one fixed."""
     found, period = Facts(), records.period
     found.deployments += map(sample, records.in_period())
     ids = {each.id for each in found.deployments}
@@ -31,12 +31,12 @@ def facts(records: Records) -> Facts:
         took = max(0, pair.remedy.finished - pair.failed.finished)
         put_right.setdefault(pair.failed.id, sample(pair.failed, took, pair.reason, pair.remedy.id))
         if pair.remedy.id in ids:
-            found.rework.append(sample(pair.remedy, 1, f"puts right: {pair.failed.title}", pair.failed.id))
+            found.rework.append(sample(pair.remedy, 1, f"fixes: {pair.failed.title}", pair.failed.id))
     for each in records.in_period():
         remedied = put_right.get(each.id)
         if each.marked is False or (remedied is None and not each.marked):
             continue
-        failed = remedied or sample(each, reason="not put right by a deployment that is known")
+        failed = remedied or sample(each, reason="not fixed by a known deployment")
         found.restores.append(failed)
         reason = failed.reason if remedied else "marked as a failure"
         found.failures.append(failed._replace(value=1, reason=reason))
@@ -90,7 +90,7 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
         case Metric.change_failure_rate:
             return share_figure(len(found.failures), number, lambda _: Level(), "no deployment")
         case Metric.time_to_restore:
-            none = "no failed deployment that was put right"
+            none = "no failed deployment that was fixed"
             return duration_figure(
                 found.restores, median, 1, lambda _: Level(), none, of="failed deployments"
             )

@@ -75,7 +75,7 @@ def facts(records: Records) -> Facts:
     found.failures += failed.values()
     found.lead_times += _lead_times(records)
     found.rework += (
-        sample(each.remedy, 1, f"puts right: {each.failed.title}", each.failed.id)
+        sample(each.remedy, 1, f"fixes: {each.failed.title}", each.failed.id)
         for each in remedies(records)
         if each.remedy.id in ids
     )

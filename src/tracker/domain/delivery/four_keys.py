@@ -77,7 +77,7 @@ def facts(records: Records) -> Facts:
             found.failures.append(sample(each, len(because), reason, because[0].id))
     found.restores += _restores(records, ties, period)
     found.rework += (
-        sample(each.remedy, 1, f"puts right: {each.failed.title}", each.failed.id)
+        sample(each.remedy, 1, f"fixes: {each.failed.title}", each.failed.id)
         for each in remedies(records)
         if each.remedy.id in deployed
     )

@@ -44,7 +44,7 @@ class Deployment(NamedTuple):
     """A deployment that has ended, `finished` in microseconds since the epoch.
 
     `marked` is whether somebody called it a failure, or None. `remedy` and `remedies` are the ids of the
-    deployment that put it right, and of the one that it put right, as somebody recorded them. `hotfix`,
+    deployment that fixed it, and of the one that it fixed, as somebody recorded them. `hotfix`,
     `revert` and `rollback` are what its texts and labels say.
     """
 

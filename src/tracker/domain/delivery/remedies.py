@@ -1,4 +1,4 @@
-"""Which deployments put right which others: rollbacks and rollforwards.
+"""Which deployments fixed which others: rollbacks and rollforwards.
 
 The rules are those of Datadog: https://docs.datadoghq.com/dora_metrics/change_failure_detection/.
 """
@@ -26,7 +26,7 @@ class Remedy(NamedTuple):
 
 
 def remedies(records: Records) -> Sequence[Remedy]:
-    """Return what was put right, by the rule that comes first: recorded, rollback, revert, hotfix."""
+    """Return what was fixed, by the rule that comes first: recorded, rollback, revert, hotfix."""
     by_id = {each.id: each for each in records.deployments}
     found = [*_recorded(records, by_id)]
     done = {each.remedy.id for each in found}
@@ -41,7 +41,7 @@ def _recorded(records: Records, by_id: dict[str, Deployment]) -> Iterator[Remedy
         for failed, remedy in ((each.id, each.remedy), (each.remedies, each.id)):
             if failed in by_id and remedy in by_id and (failed, remedy) not in seen:
                 seen.add((failed, remedy))
-                yield Remedy(by_id[failed], by_id[remedy], f"recorded as put right: {by_id[remedy].title}")
+                yield Remedy(by_id[failed], by_id[remedy], f"recorded as fixed by {by_id[remedy].title}")
     for incident in records.incidents:
         for failed in incident.caused_by:
             for remedy in incident.remedies:
@@ -65,7 +65,7 @@ def _detected(series: Sequence[Deployment]) -> Iterator[Remedy]:
                 if reverted is not None:
                     yield Remedy(reverted, each, f"reverted: {each.title}")
             elif each.rollback or each.hotfix:
-                how = "rolled back" if each.rollback else "put right by a hotfix"
+                how = "rolled back" if each.rollback else "fixed by a hotfix"
                 yield Remedy(before, each, f"{how}: {each.title}")
         if any(each.build):
             places[each.build] = number

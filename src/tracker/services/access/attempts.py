@@ -1,4 +1,4 @@
-"""Slows down those who try credentials."""
+"""Limits attempts to guess credentials."""
 
 from __future__ import annotations
 

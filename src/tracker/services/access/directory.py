@@ -1,4 +1,4 @@
-"""The records of access control in memory, by which calls are authenticated without a look into the store."""
+"""The records of access control in memory, which authenticate calls without reading the store."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Bearer(NamedTuple):
 
 
 class Directory:
-    """Knows the API keys.
+    """Keeps the records of access control: API keys, users, teams and sessions.
 
     Changes of this server count at once, those of others after `AccessStore.poll_seconds`. While the store
     can't be read, what was read last counts.
@@ -127,7 +127,7 @@ class Directory:
         return self._bearers.get(hash_secret(secret))
 
     def principal_of(self, bearer: Bearer) -> Principal | None:
-        """Return the principal of who has a key, and note its use; None if it is over, or has changed."""
+        """Return the principal that bears a key, and note its use; None if the key is over or has changed."""
         now = self._context.now()
         if now >= bearer.ends or self._bearers.get(bearer.secret_hash) is not bearer:
             return None
@@ -151,7 +151,7 @@ class Directory:
         return stored.record.user is not None if key is None else not key.holder.startswith("apikey:")
 
     def person_of(self, principal_id: str) -> str:
-        """Return the id of who is behind a principal: of a key, its holder, if it has one."""
+        """Return the id of the person behind a principal: of a key with a holder, the holder."""
         while (stored := self._records.get(principal_id)) is not None:
             key = stored.record.api_key
             if key is None or not key.holder:

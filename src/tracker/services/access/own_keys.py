@@ -70,7 +70,7 @@ class OwnKeys:
             raise unfit("expires_at", f"expiresAt may be {days} days ahead at most, for a token of one's own")
 
     def usual_end(self, usual: int) -> int:
-        """Return for how long a key is valid whose maker says nothing, in microseconds."""
+        """Return how long a key is valid whose creator does not say, in microseconds."""
         return min(usual, self._longest)
 
     def of(self, principal: Principal) -> list[auth_pb.ApiKey]:

@@ -190,7 +190,7 @@ class PeopleService:
 
 
 def _fill(team: auth_pb.Team, request: _T) -> None:
-    """Give a team what a request says of it."""
+    """Set the fields of a team from a request."""
     name, services = request.name.strip(), trimmed(request.scope_services)
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise unfit("name", "team name must be 1 to 64 characters")

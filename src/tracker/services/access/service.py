@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 DAY = 24 * 60 * 60 * MICROS
 VALID_FOR = 90 * DAY
-"""How long a key is valid where its creator says nothing."""
+"""How long a key is valid whose creator does not say."""
 _OVERLAP = DAY
 FIRST_KEY = "0" * 24
 """Id of the key of the first start: of several servers that start at once, one makes it."""
 
 
 class OpenTo(NamedTuple):
-    """What a server offers who is not logged in: the rights of anybody, and the label of a provider."""
+    """What a server offers without a login: the rights of anybody, and the label of a provider."""
 
     anonymous: Principal
     demo_mode: bool

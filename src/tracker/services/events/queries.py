@@ -184,7 +184,7 @@ class EventQueries:
             event = path[metadata_of(linked).id] = linked
 
     async def _ended_by(self, event: event_pb.Event, call: Call) -> event_pb.Event | None:
-        """Return the first event that one is said to have ended, or None."""
+        """Return the first event that one is recorded as having ended, or None."""
         ids = [metadata_of(event).id]
         ended = any_of((one_of(REMEDIATED_BY, ids), one_of(ROLLED_BACK_BY, ids)))
         found = await self._store.find(visible(EventFilter(ended), call), Page(limit=1), oldest_first=True)
@@ -214,7 +214,7 @@ class EventQueries:
     async def _remedies(
         self, events: Iterable[event_pb.Event | None], call: Call
     ) -> Sequence[event_pb.Event]:
-        """Return the events that are said to have ended some events."""
+        """Return the events that are recorded as having ended some events."""
         ids = [each for event in events if event is not None for each in remedies_of(event)]
         ended = [await self._store.get(EventId(each)) for each in dict.fromkeys(ids[:_MAX_RELATED])]
         return [event for event in ended if event and may_touch(call, Permission.EVENT_READ, event)]

@@ -51,7 +51,7 @@ class Start(NamedTuple):
 
 
 def guarded(before: event_pb.Event, after: event_pb.Event, start: Start) -> event_pb.Event:
-    """Return an event as it becomes; if a reason overrides what stands against it, its changelog says so.
+    """Return an event as it becomes; if a reason overrides what forbids it, its changelog says so.
 
     Raises:
         TrackerError: FAILED_PRECONDITION (`FREEZE_IN_EFFECT`); UNAUTHENTICATED or PERMISSION_DENIED where the

@@ -44,7 +44,7 @@ _SHORTLY: Final = 2 * _HOUR
 _QUIET: Final = 7 * _DAY
 """How long before it those of a neighbourhood are that had none in the usual period."""
 _AFTER: Final = 4 * _HOUR
-"""How long after it a change may be taken back for it."""
+"""How long after it a change may be rolled back because of it."""
 _PAST: Final = 14 * _DAY
 """The period before that, of which changes and incidents are counted."""
 

@@ -185,7 +185,7 @@ def _duplicates(error: BulkWriteError) -> Sequence[int]:
 
 
 async def _confirm(collection: Collection, new: Document, number: int) -> bool:
-    """Write once more what an earlier try may have written; return whether it had."""
+    """Write again what an earlier attempt may have written; return whether it had."""
     where = {"_id": new["_id"], "rev": new["rev"], "op": new["op"]}
     return (await collection.replace_one(where, new | {"tries": number})).matched_count > 0
 

@@ -118,7 +118,7 @@ class DeploymentCheck:
         )
 
     async def submit(self, visit: Visit) -> Done:
-        """Approve or reject the planned deployment, or begin one whatever stands against it."""
+        """Approve or reject the planned deployment, or begin one even if that is not allowed."""
         visit.require(Permission.EVENT_WRITE)
         asked, action = _asked(visit), visit.form.action
         if action in DECISIONS:

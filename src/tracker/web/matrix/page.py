@@ -1,4 +1,4 @@
-"""The matrix: which versions of services run in which environments, now or at a moment past."""
+"""The matrix: which versions of services run in which environments, now or at an earlier time."""
 
 from __future__ import annotations
 

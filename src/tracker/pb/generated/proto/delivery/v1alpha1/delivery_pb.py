@@ -753,7 +753,7 @@ class Metric(Enum):
             change_failure_rate = 3
             ```
         time_to_restore:
-            How long it takes to put right what failed.
+            How long it takes to fix what failed.
 
             ```proto
             time_to_restore = 4

@@ -594,7 +594,7 @@ class CreateEventRequest(Message[_CreateEventRequestFields]):
             ```
         override_reason:
             Why work begins against freeze windows and other reasons. It is in the changelog, and needs the permission
-            `deployment:override`. Empty, it begins only where nothing stands against it.
+            `deployment:override`. Empty, it begins only where nothing forbids it.
 
             ```proto
             string override_reason = 101;
@@ -1643,7 +1643,7 @@ class UpdateEventRequest(Message[_UpdateEventRequestFields]):
             ```
         override_reason:
             Why work begins against freeze windows and other reasons. It is in the changelog, and needs the permission
-            `deployment:override`. Empty, it begins only where nothing stands against it.
+            `deployment:override`. Empty, it begins only where nothing forbids it.
 
             ```proto
             string override_reason = 102;

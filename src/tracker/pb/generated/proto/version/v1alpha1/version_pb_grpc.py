@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class VersionServiceService:
     """
-    Answers which versions of services are deployed in which environments, now or at a moment past.
+    Answers which versions of services are deployed in which environments, now or at an earlier time.
     """
     async def get_deployed_versions(self, request: GetDeployedVersionsRequest, context: aio.ServicerContext) -> GetDeployedVersionsResponse:
         """
@@ -55,7 +55,7 @@ class VersionServiceService:
 
 class VersionServiceClient:
     """
-    Answers which versions of services are deployed in which environments, now or at a moment past.
+    Answers which versions of services are deployed in which environments, now or at an earlier time.
     """
     def __init__(self, channel: aio.Channel) -> None:
         self._get_deployed_versions = channel.unary_unary(
@@ -86,7 +86,7 @@ class VersionServiceClient:
 
 class VersionServiceServiceSync:
     """
-    Answers which versions of services are deployed in which environments, now or at a moment past.
+    Answers which versions of services are deployed in which environments, now or at an earlier time.
     """
     def get_deployed_versions(self, request: GetDeployedVersionsRequest, context: ServicerContext) -> GetDeployedVersionsResponse:
         """
@@ -118,7 +118,7 @@ class VersionServiceServiceSync:
 
 class VersionServiceClientSync:
     """
-    Answers which versions of services are deployed in which environments, now or at a moment past.
+    Answers which versions of services are deployed in which environments, now or at an earlier time.
     """
     def __init__(self, channel: Channel) -> None:
         self._get_deployed_versions = channel.unary_unary(
