@@ -174,6 +174,8 @@ def test_doctor_checks_another_server_with_what_a_token_may_read(running: Server
     assert [found[name][0]["status"] for name in ("server", "readiness", "clock")] == ["ok"] * 3
     code, found = doctor({}, "--server", "http://127.0.0.1:1")
     assert (code, found["server"][0]["status"]) == (2, "failed")
+    code, found = doctor({"TRACKER_TOKEN": "trk_revoked"}, "--server", url)
+    assert (code, found["credentials"][0]["status"], found["tokens"][0]["status"]) == (2, "failed", "skipped")
 
 
 def test_doctor_checks_a_database_on_mongodb(mongo: MongoServers, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from tracker.client.rpcs import (
 from tracker.diagnosis.findings import SOON, days, failed, ok, skipped, warning
 from tracker.diagnosis.network import ask, check_clock, check_ready
 from tracker.diagnosis.records import check_audit, check_tokens, check_webhooks
-from tracker.errors import Code
+from tracker.errors import Code, Reason
+from tracker.number_text import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +70,11 @@ def _attempt(check: str, make: Callable[[], Finding]) -> Iterator[Finding]:
     try:
         yield make()
     except ApiError as error:
-        if error.code in (Code.PERMISSION_DENIED, Code.UNAUTHENTICATED):
+        if check == "credentials" and error.reason == Reason.INVALID_CREDENTIALS:
+            yield failed(
+                check, "the server refuses the token: it is unknown, expired or revoked", "replace it"
+            )
+        elif error.code in (Code.PERMISSION_DENIED, Code.UNAUTHENTICATED):
             yield skipped(check, error.message, "give a token that may read it: tracker login, --token-file")
         else:
             yield failed(check, error.message, "see the server's log")
@@ -77,7 +82,7 @@ def _attempt(check: str, make: Callable[[], Finding]) -> Iterator[Finding]:
 
 def _me(connection: Connection) -> Finding:
     me = connection.call(ME, ME.request())
-    may = f"{len(me.permissions)} permissions"
+    may = number_of(len(me.permissions), "permission")
     expires = None if me.expires_at is None else me.expires_at.to_datetime()
     if me.kind == "apikey" and expires is not None and expires < (now := datetime.now(UTC)) + SOON:
         text = f"the token of this caller expires in {days(expires - now)}"
