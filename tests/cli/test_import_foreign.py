@@ -159,7 +159,12 @@ EXPORTS: dict[str, tuple[str, object, tuple[str, ...], dict[str, Any]]] = {
         (),
         {"message": "by ci", "owner": "ana", "endDate": "2026-01-01T00:01:00Z", "externalId": "11"},
     ),
-    "newrelic": ("newrelic", NEWRELIC, (), {"type": "deployment", "version": "v9", "owner": "bo"}),
+    "newrelic": (
+        "newrelic",
+        NEWRELIC,
+        (),
+        {"type": "deployment", "status": "success", "version": "v9", "owner": "bo"},
+    ),
     "newrelic-csv": (
         "newrelic",
         NEWRELIC_CSV,

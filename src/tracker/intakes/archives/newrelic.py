@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from tracker.intakes import newrelic
 from tracker.intakes.archives.records import Product, imported, listed
 from tracker.intakes.requests import refused, text, zoned
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracker.intakes.archives.records import Record
-    from tracker.pb import event_pb
 
 _NAME: Final = "newrelic"
 _WRAPPERS: Final = ("data", "actor", "account", "nrql", "results", "events", "rawResponse")
 _BECOMES: Final = {
-    "eventType": "type, or label event_type",
+    "eventType": "type, or label event_type; status: success, of a deployment without one",
     "timestamp": "start",
     "title": "title",
     "summary": "title",
@@ -61,7 +61,11 @@ def _event(record: Record) -> event_pb.Event:
     at = content.get("timestamp")
     if isinstance(at, str):
         content["timestamp"] = _millis(at)
-    return imported(newrelic.event_request(content), _NAME, "", record)
+    request = newrelic.event_request(content)
+    attributes = request.attributes
+    if attributes and attributes.type == event_pb.Type.deployment and not attributes.status:
+        attributes.status = event_pb.Status.success  # as of a deployment marker
+    return imported(request, _NAME, "", record)
 
 
 def _millis(at: str) -> float:
