@@ -337,6 +337,14 @@ async def test_a_template_that_fails_for_an_event_keeps_nobody_from_hearing_of_i
     assert {card["body"][0]["text"] for card in got} == {"failure: Deploy shop", "Deploy till!"}
 
 
+async def test_people_hear_of_changes_of_large_events(client: RestClient, receiver: Receiver) -> None:
+    await created(client, receiver.url, format="teams", changes=["updated"])
+    event = await recorded(client, message="x" * 65_000, labels={"more": "y" * 900})
+    await changed(client, event, status="failure")
+    (got,) = await receiver.wait_for(1)
+    assert "status: planned → failure" in json.dumps(json.loads(got.body), ensure_ascii=False)
+
+
 async def test_an_answer_that_nobody_has_foreseen_is_a_failed_attempt(
     client: RestClient, receiver: Receiver
 ) -> None:

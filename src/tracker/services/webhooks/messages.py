@@ -93,7 +93,7 @@ def message_of(change: Change, webhook: webhook_pb.Webhook, query: Node, moment:
     if webhook.format not in FOR_PEOPLE:
         return message(message_id, webhook, TYPES[kind], change.position.at, event)
     before = change.before if isinstance(change.before, event_pb.Event) else None
-    news = news_of(before, event) if kind is ChangeKind.UPDATED else ()
+    news = news_of(before, event, change.position.at) if kind is ChangeKind.UPDATED else ()
     if kind is ChangeKind.UPDATED and not news:
         return None
     told = message(message_id, webhook, TYPES[kind], change.position.at, event, news)

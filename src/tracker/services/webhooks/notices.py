@@ -12,6 +12,7 @@ from protobuf import message_from_json_value
 from tracker.domain import changelog
 from tracker.domain.events import attributes_of, event_id
 from tracker.domain.query.fields import BY_NAME
+from tracker.domain.times import micros
 from tracker.number_text import number_of
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
@@ -31,6 +32,7 @@ _GOOD: Final = frozenset({event_pb.Status.success, event_pb.Status.done, event_p
 _UNHEARD: Final = frozenset({"slack_id"})
 _LONGEST_VALUE: Final = 200
 _LONGEST_MESSAGE: Final = 2_000
+_JUST_BEFORE: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,24 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def news_of(before: event_pb.Event | None, after: event_pb.Event) -> Sequence[event_pb.ChangelogEntry]:
-    """Return what people hear of a change of an event: its new entries in the changelog."""
+def news_of(
+    before: event_pb.Event | None, after: event_pb.Event, at: int
+) -> Sequence[event_pb.ChangelogEntry]:
+    """Return what people hear of a change of an event at a moment: its new entries in the changelog.
+
+    Of a large event, nobody knows how it was before: then those are new that were made last, just before.
+    """
     if before is None:
-        return ()
-    known = {entry.to_binary() for entry in before.changelog}
-    new = [each for each in after.changelog if each.to_binary() not in known]
+        last = max((_moment(each) for each in after.changelog), default=0)
+        new = [each for each in after.changelog if _moment(each) == last >= at - _JUST_BEFORE]
+    else:
+        known = {entry.to_binary() for entry in before.changelog}
+        new = [each for each in after.changelog if each.to_binary() not in known]
     return [changelog.shortened_entry(each) for each in new if each.field not in _UNHEARD]
+
+
+def _moment(entry: event_pb.ChangelogEntry) -> int:
+    return 0 if entry.timestamp is None else micros(entry.timestamp)
 
 
 def notice_of(delivery: Delivery, public_url: str) -> Notice:
