@@ -128,6 +128,11 @@ async def test_a_version_goes_through_the_environments_in_their_order(client: Cl
     assert told(await check(client, version="2.0")) == [("promotion", "no")]
     await event(client, status="success", environment="preproduction", version="2.0")
     assert told(await check(client, version="2.0")) == []
+    begun = await event(client, status="start", environment="preproduction", version="3.0")
+    await event(client, status="failure", environment="preproduction", relatedId=begun)
+    assert told(await check(client, version="3.0")) == [("promotion", "no")]
+    await event(client, status="success", environment="preproduction", relatedId=begun)
+    assert told(await check(client, version="3.0")) == []
 
 
 async def test_a_refusal_does_not_say_who_owns_the_service(client: Client, app: App) -> None:

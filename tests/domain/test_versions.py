@@ -63,6 +63,15 @@ def test_the_last_deployment_that_ended_well_is_what_runs() -> None:
     assert not found.rolled_back
 
 
+def test_the_end_of_a_deployment_puts_its_version_there_and_a_rollback_without_a_version_none() -> None:
+    begun, over = deployment(10, "1", status=Status.start), deployment(20, "", related_id="10")
+    (found,) = shown([over, begun])
+    assert (found.version, found.since, found.event_id, found.later) == ("1", timestamp(25), "20", None)
+    (found,) = shown([over, begun, deployment(30, "2"), deployment(40, "", related_id="30")])
+    assert found.version == "2"
+    assert shown([begun, deployment(30, "", STAGING, related_id="10")]) == []
+
+
 def test_a_version_that_came_back_was_rolled_back_to() -> None:
     a, b, again = deployment(10, "1"), deployment(20, "2"), deployment(30, "1")
     (found,) = shown([again, a, b])

@@ -25,7 +25,7 @@ from tracker.domain.freeze_scopes import visible_part
 from tracker.domain.freezes import DAY, in_effect
 from tracker.domain.locks import DEFAULT_RESOURCE, LockKey
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, RELATED, SERVICE, STATUS, TYPE
-from tracker.domain.query.tree import EventFilter, Not, Range, Term, all_of, one_of
+from tracker.domain.query.tree import EventFilter, Has, Not, Range, Term, all_of, one_of
 from tracker.domain.scopes import Subject
 from tracker.domain.times import micros, timestamp
 from tracker.pb import deployment_pb, event_pb, lock_pb
@@ -239,16 +239,12 @@ class DeploymentService:
             return None
         before = environment_name(self._policy.order[place - 1])
         number = number_named(event_pb.Environment.desc(), before) or 0
-        found = await self._find(
-            (
-                one_of(SERVICE, [asked.service]),
-                one_of(ENVIRONMENT, [number]),
-                _DEPLOYMENT,
-                one_of(BY_NAME["version"], [version]),
-                _any(ENDED_WELL),
-            ),
-            1,
-        )
+        there = (one_of(SERVICE, [asked.service]), one_of(ENVIRONMENT, [number]), _DEPLOYMENT)
+        of_version, ended_well = one_of(BY_NAME["version"], [version]), _any(ENDED_WELL)
+        found = await self._find((*there, of_version, ended_well), 1)
+        if not found and (begun := await self._find((*there, of_version, _any(RUNNING)), _MOST)):
+            linked = one_of(RELATED, [event_id(each) for each in begun])
+            found = await self._find((*there, linked, ended_well, Not(Has(BY_NAME["version"]))), 1)
         return before, bool(found)
 
     async def _found(self, asked: _Asked) -> Mapping[CustomRule, event_pb.Event]:

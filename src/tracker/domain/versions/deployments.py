@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
 
+from tracker.domain.events import RUNNING
 from tracker.domain.times import micros, timestamp
 from tracker.domain.versions.schemes import places_of
 from tracker.pb import event_pb, version_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.domain.event_briefs import EventBrief
 
@@ -115,7 +116,8 @@ def deployed_versions(  # noqa: PLR0913, PLR0917 - what is known, and what is as
     it names.
     """
     spans = [
-        _Span(each, Place(each.environment, each.region, each.cluster), each.over(as_of)) for each in events
+        _Span(each, Place(each.environment, each.region, each.cluster), each.over(as_of))
+        for each in _with_versions([*events])
     ]
     spans.sort(key=lambda each: (max(each.end, each.deployment.time + 1), each.deployment.time))
     runs = _runs(spans, as_of)
@@ -144,6 +146,14 @@ def deployed_versions(  # noqa: PLR0913, PLR0917 - what is known, and what is as
             shown.later = _later(last[place], run, as_of)
         answer.append(shown)
     return answer
+
+
+def _with_versions(events: Sequence[EventBrief]) -> Iterator[EventBrief]:
+    """Yield deployments; one without a version that ends one under way there has the version of that."""
+    begun = {(each.id, each.environment): each.version for each in events if each.status in RUNNING}
+    for each in events:
+        version = each.version or begun.get((each.related_id, each.environment), "")
+        yield each if version == each.version else each._replace(version=version)
 
 
 def in_use(
