@@ -240,6 +240,21 @@ def test_top_refreshes_a_terminal_until_it_is_interrupted(running: ServerProcess
         terminal.expect("shell> ")
 
 
+def test_top_goes_on_when_the_server_is_there_again(tmp_path: Path) -> None:
+    command = ("top", "--output", "ndjson", "--interval", "200ms")
+    with ServerProcess(tmp_path / "tracker.db") as server, start(*command, environ=of(server)) as shown:
+        assert shown.stdout is not None
+        assert shown.stderr is not None
+        assert json.loads(shown.stdout.readline())["version"]
+        assert server.terminate() == 0
+        assert "trying again" in shown.stderr.readline()
+        server.__enter__()
+        while json.loads(shown.stdout.readline())["seconds"] > 1:
+            pass  # the interval in which it was away
+        shown.kill()
+        shown.communicate()
+
+
 def test_top_says_where_metrics_may_be_instead(running: ServerProcess) -> None:
     ended = tracker("top", "--once", "--metrics", "http://127.0.0.1:1", environ=of(running))
     assert ended.returncode == 69

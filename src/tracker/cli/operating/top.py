@@ -15,12 +15,12 @@ import typer
 from tracker.cli.calls import Api
 from tracker.cli.exits import UNREACHABLE, USAGE, CommandError
 from tracker.cli.options import address, api_options
-from tracker.cli.printing import Output, echo, print_document, print_json, terminal_width
+from tracker.cli.printing import Output, echo, print_document, print_json, say, terminal_width
 from tracker.cli.tables import Column, line_printer, print_rows
 from tracker.cli.time_options import duration_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracker.cli.operating.samples import Activity, Scrape
     from tracker.client.connection import Connection
@@ -86,8 +86,10 @@ def top(
     pause = timedelta(seconds=2) if interval is None else interval
     if pause < _SHORTEST:
         raise CommandError("--interval: expected at least 200ms", USAGE)
-    views = _views(api, metrics or _metrics_of(api.server), pause.total_seconds())
     live = sys.stdout.isatty() and api.output is Output.TEXT and not once
+    goes_on = live or (api.output is Output.NDJSON and not once)
+    lost = (_show_lost if live else say) if goes_on else None
+    views = _views(api, metrics or _metrics_of(api.server), pause.total_seconds(), lost)
     try:
         if live:
             _show_live(views)
@@ -105,8 +107,11 @@ def _metrics_of(server: str) -> str:
     return f"{parts.scheme}://{host}:{_METRICS_PORT}"
 
 
-def _views(api: Api, metrics: str, pause: float) -> Iterator[_View]:
-    """Yield what is to be shown, after each pause."""
+def _views(api: Api, metrics: str, pause: float, lost: Callable[[str], None] | None) -> Iterator[_View]:
+    """Yield what is to be shown, after each pause; `lost` is told that the server is away.
+
+    Without it, that is an error.
+    """
     from tracker.cli.credentials import credential_for
     from tracker.cli.operating.samples import Activity
     from tracker.client.connection import Connection
@@ -119,20 +124,44 @@ def _views(api: Api, metrics: str, pause: float) -> Iterator[_View]:
         before = _scraped(source)
         while True:
             time.sleep(pause)
-            after = _scraped(source)
+            after = _scraped(source) if lost is None else _scraped_again(source, pause, lost)
             yield _with_locks(_View(api.server, Activity(before, after)), server)
             before = after
 
 
 def _scraped(connection: Connection) -> Scrape:
-    from tracker.cli.operating.samples import scrape
     from tracker.client.failures import ApiError
 
     try:
-        found = scrape(connection.content("/metrics").decode(), time.monotonic())
+        return _scrape(connection)
     except ApiError as error:
         hint = "; --metrics or TRACKER_METRICS names another address"
         raise CommandError(error.message + hint, UNREACHABLE) from None
+
+
+def _scraped_again(connection: Connection, pause: float, lost: Callable[[str], None]) -> Scrape:
+    """Return the metrics of a server as soon as it is there again."""
+    from tracker.client.failures import ApiError
+    from tracker.errors import Code
+
+    told = False
+    while True:
+        try:
+            return _scrape(connection)
+        except ApiError as error:
+            if error.code != Code.UNAVAILABLE:
+                raise CommandError(error.message) from None
+            if not told:
+                lost(f"{error.message}; trying again")
+                told = True
+            time.sleep(pause)
+
+
+def _scrape(connection: Connection) -> Scrape:
+    from tracker.cli.operating.samples import scrape
+
+    try:
+        found = scrape(connection.content("/metrics").decode(), time.monotonic())
     except ValueError:
         found = None
     if found is None or not found.label("tracker_build_info", "version"):
@@ -174,6 +203,12 @@ def _show_live(views: Iterator[_View]) -> None:
             sys.stdout.write(_HOME + _CLEAR)
             _print_text(view, shutil.get_terminal_size().lines - _HEADERS)
             sys.stdout.flush()
+
+
+def _show_lost(message: str) -> None:
+    sys.stdout.write(_HOME + _CLEAR)
+    echo(message)
+    sys.stdout.flush()
 
 
 @contextmanager
