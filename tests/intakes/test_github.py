@@ -130,6 +130,15 @@ async def test_a_deployment_and_its_statuses_are_one_event(http: httpx2.AsyncCli
     assert labels.items() <= event["attributes"]["labels"].items()
 
 
+async def test_the_catalog_knows_the_service_of_a_repository(http: httpx2.AsyncClient) -> None:
+    slug = {"github.com/project-slug": "shop/cart"}
+    entry = {"name": "checkout", "owner": "core", "version": "1", "type": "project", "annotations": slug}
+    assert (await http.put("/api/v1alpha1/catalog", json=entry)).status_code == 200
+    await send(http, "deployment", {"deployment": DEPLOYMENT}, "d1")
+    (event,) = await recorded(http)
+    assert event["attributes"]["service"] == "checkout"
+
+
 @pytest.mark.parametrize("ref", ["v1.2", "refs/tags/v1.2"])
 async def test_the_version_of_a_deployment_is_its_tag(http: httpx2.AsyncClient, ref: str) -> None:
     await send(http, "deployment", {"deployment": DEPLOYMENT | {"ref": ref}}, "d1")

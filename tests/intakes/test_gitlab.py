@@ -79,6 +79,15 @@ def deployment(status: str, at: str) -> JsonObject:
     return DEPLOYMENT | {"status": status, "status_changed_at": at}
 
 
+async def test_the_catalog_knows_the_service_of_a_project(http: httpx2.AsyncClient) -> None:
+    slug = {"gitlab.com/project-slug": "Shop/Cart"}
+    entry = {"name": "checkout", "owner": "core", "version": "1", "type": "project", "annotations": slug}
+    assert (await http.put("/api/v1alpha1/catalog", json=entry)).status_code == 200
+    await send(http, deployment("running", "2026-03-01 11:00:00 +0100"))
+    (event,) = await recorded(http)
+    assert event["attributes"]["service"] == "checkout"
+
+
 async def test_a_deployment_is_one_event(http: httpx2.AsyncClient) -> None:
     running, failed = (
         deployment("running", "2026-03-01 11:00:00 +0100"),

@@ -447,6 +447,15 @@ async def test_messages_about_one_thing_are_one_event(http: httpx2.AsyncClient, 
         assert event["attributes"]["source"] == case.product
 
 
+async def test_the_catalog_knows_the_services_of_other_names(http: httpx2.AsyncClient) -> None:
+    names = {"argocd/app-name": "cart-1", "pagerduty.com/service-id": "PIJ90N7"}
+    entry = {"name": "checkout", "owner": "core", "version": "1", "type": "project", "annotations": names}
+    assert (await http.put("/api/v1alpha1/catalog", json=entry)).status_code == 200
+    await send(http, "argocd", sync("Running", application="cart-1"))
+    await send(http, "pagerduty", incident(0, "triggered", "triggered"))
+    assert [event["attributes"]["service"] for event in await recorded(http)] == ["checkout", "checkout"]
+
+
 async def test_a_key_of_pagerduty_is_an_incident_each_time_that_it_is_triggered_anew(
     http: httpx2.AsyncClient,
 ) -> None:

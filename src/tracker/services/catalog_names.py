@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 ANNOTATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "application": ("argocd/app-name",),
     "pagerduty_service": ("pagerduty.com/service-id",),
-    "repository": ("github.com/project-slug", "gitlab.com/project-slug"),
+    "repository": ("github.com/project-slug",),
+    "project": ("gitlab.com/project-slug",),
 }
 """The annotations that say whose a label of an event is, as Backstage names them."""
 
