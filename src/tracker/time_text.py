@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MICROS: Final = 1_000_000
 """Microseconds in a second."""
+MINUTE: Final = 60 * MICROS
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -24,10 +27,10 @@ _UNITS: Final = {
     "us": 1,
     "ms": 1_000,
     "s": MICROS,
-    "m": 60 * MICROS,
-    "h": 3_600 * MICROS,
-    "d": 86_400 * MICROS,
-    "w": 7 * 86_400 * MICROS,
+    "m": MINUTE,
+    "h": HOUR,
+    "d": DAY,
+    "w": 7 * DAY,
 }
 _PART: Final = re.compile(r"(\d{1,18})(?:\.(\d{1,9}))?([uU][sS]|m[sS]?|[sShHdDwW])")
 _WITH_UNITS: Final = re.compile(
@@ -319,7 +322,7 @@ def _zone(text: str | None) -> timezone | None:
 def _resolution(minute: str | None, second: str | None, fraction: str) -> int:
     """Return how long a time of day lasts: an hour, a minute, a second or less."""
     if minute is None:
-        return 3_600 * MICROS
+        return HOUR
     if second is None:
-        return 60 * MICROS
+        return MINUTE
     return MICROS // int("1".ljust(len(fraction) + 1, "0"))

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.commits import Commit
 from tracker.domain.events import attributes_of, event_time
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MINUTE: Final = 60 * MICROS
 _LONGEST: Final = 4_000
 """Minutes between a commit and its deployment."""
 
@@ -46,5 +45,5 @@ class Pushes:
             own = (
                 hashlib.sha1(f"{sha} {number}".encode(), usedforsecurity=False).hexdigest() if number else sha
             )
-            before = (30 + int(own[:6], 16) % _LONGEST) * _MINUTE
+            before = (30 + int(own[:6], 16) % _LONGEST) * MINUTE
             yield Commit(repository, own, event_time(event) - before, attributes.service, sha, base)

@@ -21,7 +21,7 @@ from tracker.domain.events import RUNNING, attributes_of, event_time, metadata_o
 from tracker.domain.locks import lock_key
 from tracker.domain.times import duration_micros
 from tracker.pb import catalog_pb, event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, HOUR, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
     from tracker.pb import lock_pb
 
-_HOUR: Final = 3_600 * MICROS
-_MINUTE: Final = 60 * MICROS
 _A_DAY: Final = 300
 """Events of a day if no number of days is given."""
 _FEWEST_DAYS, _MOST_DAYS = 14, 365
@@ -118,15 +116,15 @@ class Company:
         """Yield events that ended by `until` (microseconds since the epoch), nearly in the order of time."""
         chance = random.Random(self._seed)
         stories = Stories(chance, self._services, self._callers())
-        first = until - days * 24 * _HOUR
-        hours = range(first, until, _HOUR)
+        first = until - days * DAY
+        hours = range(first, until, HOUR)
         busyness = [_busyness(hour) for hour in hours]
         total, passed, given = sum(busyness), 0.0, 0
         for hour, busy in zip(hours, busyness, strict=True):
             passed += busy
-            due = number if hour + _HOUR >= until else round(number * passed / total)
+            due = number if hour + HOUR >= until else round(number * passed / total)
             while given < due:
-                for event in stories.story(hour + chance.randrange(_HOUR)):
+                for event in stories.story(hour + chance.randrange(HOUR)):
                     lasted = metadata_of(event).duration
                     if event_time(event) + (duration_micros(lasted) if lasted else 0) > until:
                         break  # what follows it is still to come
@@ -171,10 +169,10 @@ def locks(current: Sequence[event_pb.Event]) -> Iterator[tuple[LockKey, lock_pb.
 
 def _ahead(until: int) -> Iterator[int]:
     """Yield moments of coming days and nights, the first of them within a few hours."""
-    midnight = until - until % (24 * _HOUR)
-    yield from (until + 2 * _HOUR, until + 5 * _HOUR)
+    midnight = until - until % DAY
+    yield from (until + 2 * HOUR, until + 5 * HOUR)
     for day in itertools.count(1):
-        yield midnight + 24 * day * _HOUR + (22, 1, 9, 14)[day % 4] * _HOUR
+        yield midnight + day * DAY + (22, 1, 9, 14)[day % 4] * HOUR
 
 
 def _busyness(hour: int) -> float:

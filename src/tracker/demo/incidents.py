@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker.demo.fleet import company
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, HOUR, MICROS, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tracker.demo.fleet import Company
 
-_MINUTE: Final = 60 * MICROS
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
 
 KINDS: Final[Mapping[str, float]] = {
     "direct": 0.28,
@@ -85,7 +82,7 @@ class Scale:
     @property
     def first(self) -> int:
         """When the history begins."""
-        return self.until - self.days * _DAY
+        return self.until - self.days * DAY
 
 
 def history(seed: int, scale: Scale, incidents: int) -> History:
@@ -145,8 +142,8 @@ class Maker:
         """Record changes that cause nothing, unless one of them is chosen for it."""
         at = float(self._first)
         while at < until:
-            busy = 1.6 if 8 <= at // _HOUR % 24 < 18 else 0.57
-            at += self._chance.expovariate(changes_an_hour * busy / 2.4 / _HOUR)
+            busy = 1.6 if 8 <= at // HOUR % 24 < 18 else 0.57
+            at += self._chance.expovariate(changes_an_hour * busy / 2.4 / HOUR)
             (service,) = self._chance.choices(self._of.names, self._of.activity)
             kind = self._chance.random()
             if kind < 0.7:
@@ -174,7 +171,7 @@ class Maker:
                 self._burst(service, at)
             self._incident(service, at, cause.id, kind, self._told(cause.service, service))
             if service != cause.service and self._chance.random() < 0.5:
-                near = at + round(self._chance.uniform(-5, 3) * _MINUTE)
+                near = at + round(self._chance.uniform(-5, 3) * MINUTE)
                 self.alike.append(self._alert(cause.service, near, "", "direct"))
 
     def event(self, change: MadeChange) -> event_pb.Event:
@@ -206,18 +203,18 @@ class Maker:
         version = f"1.{self._releases[service]}.0"
         lines = round(self._chance.lognormvariate(4.4, 1.3)) + 1 if self._chance.random() < 0.7 else 0
         for stage in _STAGES:
-            took = round(self._chance.lognormvariate(1.6, 0.6) * _MINUTE)
+            took = round(self._chance.lognormvariate(1.6, 0.6) * MINUTE)
             failed = self._chance.random() < 0.04
             status = _Status.failure if failed else _Status.success
             title = f"Deploy {service} {version}"
             self._add(MadeChange(service, _Type.deployment, stage, at, took, status, title, version, lines))
             if failed:
                 return
-            at += took + round(self._chance.expovariate(1 / (40 * _MINUTE)))
+            at += took + round(self._chance.expovariate(1 / (40 * MINUTE)))
 
     def _single(self, service: str, at: int, kind: float) -> None:
         stage = self._chance.choices(_STAGES, (1, 1, 3))[0]
-        took = round(self._chance.lognormvariate(1.0, 1.0) * _MINUTE)
+        took = round(self._chance.lognormvariate(1.0, 1.0) * MINUTE)
         if kind < 0.85:
             title = self._chance.choice(("Set feature flag", "Change configuration"))
             what, took = f"{title} of {service}", took // 10
@@ -284,18 +281,18 @@ class Maker:
             case "configuration":
                 minutes = chance.expovariate(1 / 5) if chance.random() < 0.6 else 60 * chance.uniform(0.5, 5)
             case _ if chance.random() < 0.25:
-                return cause.start + round(cause.took * chance.uniform(0.2, 1)) + round(noticed * _MINUTE)
+                return cause.start + round(cause.took * chance.uniform(0.2, 1)) + round(noticed * MINUTE)
             case _:
                 minutes = chance.lognormvariate(2.1, 1.0)
-        return cause.end + round((minutes + noticed) * _MINUTE)
+        return cause.end + round((minutes + noticed) * MINUTE)
 
     def _burst(self, service: str, at: int) -> None:
         """Record changes around a service, shortly before an incident, that have nothing to do with it."""
         near = [*self._of.calls.get(service, ()), *self._of.callers.get(service, ())] or [service]
         for _ in range(self._chance.randrange(4, 9)):
-            before = at - round(self._chance.uniform(1, 25) * _MINUTE)
+            before = at - round(self._chance.uniform(1, 25) * MINUTE)
             stage = self._chance.choices(_STAGES, (1, 1, 2))[0]
-            took = round(self._chance.lognormvariate(1.0, 0.6) * _MINUTE)
+            took = round(self._chance.lognormvariate(1.0, 0.6) * MINUTE)
             name = self._chance.choice(near)
             self._add(
                 MadeChange(

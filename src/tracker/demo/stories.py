@@ -11,14 +11,12 @@ from tracker.domain.events import attributes_of, metadata_of
 from tracker.domain.lifecycle import new_event, updated_event
 from tracker.domain.times import duration, duration_micros, timestamp
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping, Sequence
 
-_HOUR: Final = 3_600 * MICROS
-_MINUTE: Final = 60 * MICROS
 _NO_TIME: Final = duration(0)
 _PEOPLE: Final = ("ana", "ben", "chloe", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas")
 _TROUBLES: Final = (
@@ -74,7 +72,7 @@ class Stories:
             yield operation
             live = attributes_of(operation).environment is _Environment.production
             if live and self._chance.random() < 0.1:
-                yield from self._incident(service, operation, at + self._between(2, 40) * _MINUTE)
+                yield from self._incident(service, operation, at + self._between(2, 40) * MINUTE)
         elif kind < 0.995:
             yield self._drift(service, at)
         else:
@@ -82,7 +80,7 @@ class Stories:
 
     def running(self, service: Service, now: int) -> event_pb.Event:
         """Return a deployment to production that has not ended."""
-        at = now - self._between(1, 6) * _MINUTE
+        at = now - self._between(1, 6) * MINUTE
         return self._deployment(service, f"1.{service.release + 1}.0", _Environment.production, at, None)
 
     def outage(self, service: Service, now: int) -> event_pb.Event:
@@ -98,7 +96,7 @@ class Stories:
             impact=True,
             message=f"{trouble}; on-call was paged",
         )
-        return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE)
+        return self._past(service, f"{service.name}: {trouble}", attributes, now - MINUTE)
 
     def plan(self, service: Service, at: int, now: int) -> event_pb.Event:
         """Return an operation that is to begin at a moment, recorded some days ago."""
@@ -109,13 +107,13 @@ class Stories:
             priority=_Priority.P4,
             status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,
             start_date=timestamp(at),
-            end_date=timestamp(at + self._between(30, 480) * _MINUTE),
+            end_date=timestamp(at + self._between(30, 480) * MINUTE),
             source="runbook",
             owner=self._chance.choice(_PEOPLE),
             message=f"{work} of {service.name}, in the change calendar",
         )
         return self._past(
-            service, f"{work} of {service.name}", attributes, now - self._between(1, 24 * 7) * _HOUR
+            service, f"{work} of {service.name}", attributes, now - self._between(1, 24 * 7) * HOUR
         )
 
     def _release(self, service: Service, at: int) -> Iterator[event_pb.Event]:
@@ -129,7 +127,7 @@ class Stories:
             if failed:
                 return
             took = metadata_of(deployment).elapsed
-            at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
+            at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * MINUTE
             if stage is _Environment.production and self._chance.random() < 0.06:
                 yield from self._incident(service, deployment, at)
 
@@ -165,7 +163,7 @@ class Stories:
                 message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
             ),
             at,
-            self._between(1, 20) * _MINUTE,
+            self._between(1, 20) * MINUTE,
             ending,
             event_pb.EventLinks(
                 pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
@@ -181,7 +179,7 @@ class Stories:
         for _ in range(2 if kind < 0.1 else 1 if kind < 0.3 else 0):
             hurt = self._by_name[self._chance.choice(self._callers.get(hurt.name) or [hurt.name])]
         if kind > 0.85:
-            at += self._between(2, 9) * _HOUR
+            at += self._between(2, 9) * HOUR
         incident = self._trouble(hurt, cause, at)
         yield incident
         if self._chance.random() < 0.5 and attributes_of(cause).version:
@@ -212,7 +210,7 @@ class Stories:
                 message=f"{trouble}{since}; on-call was paged",
             ),
             at,
-            self._between(10, 180) * _MINUTE,
+            self._between(10, 180) * MINUTE,
             _Status.close,
         )
         if cause is not None and incident.metadata is not None and self._chance.random() < 0.67:
@@ -221,7 +219,7 @@ class Stories:
 
     def _operation(self, service: Service, at: int) -> event_pb.Event:
         work = self._chance.choice(_WORKS)
-        night = at - at % (24 * _HOUR) + self._between(1, 5) * _HOUR
+        night = at - at % DAY + self._between(1, 5) * HOUR
         return self._past(
             service,
             f"{work} of {service.name}",
@@ -234,7 +232,7 @@ class Stories:
                 message=f"{work} as planned in the change calendar",
             ),
             min(night, at),
-            self._between(5, 120) * _MINUTE,
+            self._between(5, 120) * MINUTE,
             _Status.done,
         )
 

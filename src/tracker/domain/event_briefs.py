@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracker.domain.overlaps import end_of
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import MICROS, micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _STATUSES: Final[Mapping[Any, event_pb.Status]] = {each.name: each for each in event_pb.Status}
 _ENVIRONMENTS: Final[Mapping[Any, event_pb.Environment]] = {each.name: each for each in event_pb.Environment}
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -87,7 +85,7 @@ def _number(choice: str | int | None) -> int:
 
 
 def _moment(text: str) -> int:
-    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+    return micros_of(datetime.fromisoformat(text))
 
 
 def _length(text: str) -> int:

@@ -14,7 +14,7 @@ from tracker.domain.recurrence import LONGEST_DAYS, Length, read_length, read_ru
 from tracker.domain.times import micros, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import freeze_pb
-from tracker.time_text import LATEST, MICROS, datetime_of, local_time, read_date, read_zone
+from tracker.time_text import DAY, LATEST, datetime_of, local_time, read_date, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     Described = freeze_pb.CreateFreezeWindowRequest | freeze_pb.UpdateFreezeWindowRequest
 
-DAY: Final = 86_400 * MICROS
 _AHEAD: Final = 10 * 366 * DAY
 """How far ahead the next time is looked for: that of February 29 is up to 8 years away."""
 _LAST: Final = LATEST - 2 * 366 * DAY

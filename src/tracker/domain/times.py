@@ -14,9 +14,11 @@ from protobuf.wkt import Duration, Timestamp
 
 from tracker.errors import FieldViolation, invalid
 from tracker.time_text import (
+    DAY,
     EARLIEST,
     LATEST,
     MICROS,
+    MINUTE,
     datetime_of,
     local_moment,
     read_date,
@@ -115,8 +117,6 @@ def _end(named: Date) -> int:
 MOST_INTERVALS: Final = 10_000
 """Most intervals of a period."""
 
-_MINUTE: Final = 60 * MICROS
-_DAY: Final = 24 * 60 * _MINUTE
 _DAYS: Final = {"day": 1, "week": 7, "month": 28}
 """The fewest days of each interval that is not a fixed time."""
 _ALIASES: Final = {"minute": "1m", "hour": "1h", "1mo": "month"}
@@ -153,13 +153,13 @@ class Interval:
     def _of_day(self, day: date, following: date, zone: ZoneInfo) -> Iterable[tuple[int, bool]]:
         """Return the starts of the intervals from a day to the following one, and which are repeated."""
         midnight, end = (local_moment(datetime.combine(each, time()), zone) for each in (day, following))
-        if self.length >= _DAY:
+        if self.length >= DAY:
             return [(midnight, False)]
-        if end - midnight == _DAY:
+        if end - midnight == DAY:
             return [(each, False) for each in range(midnight, end, self.length)]
         times = [
             datetime.combine(day, time()) + timedelta(microseconds=each)
-            for each in range(0, _DAY, self.length)
+            for each in range(0, DAY, self.length)
         ]
         return sorted(
             {local_moment(each, zone, last=last): last for last in (True, False) for each in times}.items()
@@ -175,17 +175,17 @@ def read_interval(text: str) -> Interval | None:
     """Return the interval that a text names, or None: `month`, `week`, `day`, or what divides a day."""
     name = _ALIASES.get(text.lower(), text)
     if name.lower() in _DAYS:
-        return Interval(name.lower(), _DAYS[name.lower()] * _DAY)
+        return Interval(name.lower(), _DAYS[name.lower()] * DAY)
     found = read_duration(name) if name.isalnum() else None
     match found.low if found else 0:
         case 0:
             return None
-        case length if length == _DAY:
+        case length if length == DAY:
             return Interval("day", length)
-        case length if length == 7 * _DAY:
+        case length if length == 7 * DAY:
             return Interval("week", length)
         case length:
-            return Interval(name.lower(), length) if not length % _MINUTE and not _DAY % length else None
+            return Interval(name.lower(), length) if not length % MINUTE and not DAY % length else None
 
 
 def interval_for(since: int, until: int, most: int) -> Interval:

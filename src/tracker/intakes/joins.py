@@ -13,7 +13,7 @@ from tracker.intakes import tags
 from tracker.intakes.mapping import latest_time
 from tracker.intakes.requests import LONGEST_LABEL, bounded
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,7 +24,7 @@ _KEY: Final = "joined"
 """The label with the service, the place and the commit."""
 _COMMIT: Final = "sha"
 _SHORT: Final = 7
-_APART: Final = 60 * 60 * MICROS
+_APART: Final = HOUR
 """How long after the end of a deployment another sender may still report it; later, it is a new one."""
 
 

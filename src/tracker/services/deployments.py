@@ -22,7 +22,7 @@ from tracker.domain.deployments import (
 from tracker.domain.environments import environment_key, environment_name
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id, event_key
 from tracker.domain.freeze_scopes import visible_part
-from tracker.domain.freezes import DAY, in_effect
+from tracker.domain.freezes import in_effect
 from tracker.domain.locks import DEFAULT_RESOURCE, LockKey
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, RELATED, SERVICE, STATUS, TYPE
 from tracker.domain.query.tree import EventFilter, Has, Not, Range, Term, all_of, one_of
@@ -36,6 +36,7 @@ from tracker.services.events.filters import event_not_found, with_query
 from tracker.services.narrowing import may_touch
 from tracker.services.paging import MOST_READ
 from tracker.stores.pages import Page, Total
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.environments import environment_name
 from tracker.domain.freeze_scopes import is_within, visible_part
 from tracker.domain.freezes import (
-    DAY,
     in_effect,
     is_for,
     new_freeze,
@@ -23,6 +22,7 @@ from tracker.pb import freeze_pb
 from tracker.permissions import Permission
 from tracker.services.context import permission_required
 from tracker.services.paging import answer_bytes, fitting, own, page_token, parse_page_token
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

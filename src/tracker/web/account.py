@@ -9,7 +9,7 @@ from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import auth_pb
 from tracker.permissions import Permission
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 from tracker.web.account_sessions import end_other_sessions, end_session, sessions_of
 from tracker.web.forms import NO_FORM, Done
 from tracker.web.site import View
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tracker.web.visit import Visit
 
 PATH: Final = "/account"
-_DAY: Final = 86_400 * MICROS
 _LASTS: Final = (("7", "a week"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"))
 
 
@@ -86,7 +85,7 @@ class Account:
                 services=_words(form.text("services")),
                 environments=_words(form.text("environments")),
                 teams=_words(form.text("teams")),
-                expires_at=timestamp(visit.clock.now - visit.clock.now % MICROS + int(days) * _DAY),
+                expires_at=timestamp(visit.clock.now - visit.clock.now % MICROS + int(days) * DAY),
                 own=bool(form.text("own")) or not visit.may(Permission.ACCESS_MANAGE),
             ),
             auth_pb.CreateApiKeyResponse,

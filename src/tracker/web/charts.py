@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from markupsafe import Markup
 
 from tracker.domain.times import interval_for, micros
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import DAY, MICROS, moment_text
 from tracker.web.tones import TONES, tone_named
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ HEIGHT: Final = 100
 _TICKS: Final = 8
 _LAST_TICK: Final = 96
 """Percents of the width behind which the text of a tick has no room."""
-_DAY: Final = 86_400 * MICROS
-_MONTH: Final = 28 * _DAY
+_MONTH: Final = 28 * DAY
 _GAP: Final = 0.12
 """Part of a bar's width that is left free."""
 
@@ -167,9 +166,9 @@ def ticks(between: Sequence[int], times: Times) -> tuple[Tick, ...]:
 
 def tick_text(local: datetime, interval: int, *, first: bool) -> str:
     """Return what an axis says at a moment: the time, or the day where one begins."""
-    if interval < _DAY and (local.hour or local.minute):
+    if interval < DAY and (local.hour or local.minute):
         return f"{local:%H:%M}"
-    if interval > _DAY:
+    if interval > DAY:
         return f"{local.day} {local:%b}" if interval < _MONTH else f"{local:%b} {local.year}"
     return f"{local:%a} {local.day}" + (f" {local:%b}" if first or local.day == 1 else "")
 

@@ -13,7 +13,7 @@ from tracker.domain.query.fields import BY_NAME
 from tracker.domain.scopes import subject_of
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import HOUR, MICROS, moment_text
 from tracker.web.causes import causes
 from tracker.web.entry_address import entry_address
 from tracker.web.event_rows import event_row
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _ENTRIES: Final = 1_000
 """Entries of a changelog that is shown whole."""
-_AROUND: Final = 3_600 * MICROS
+_AROUND: Final = HOUR
 """How long before and after an event others happened 'around this one'."""
 _NEIGHBOURS: Final = 10
 _FIELDS: Final = (

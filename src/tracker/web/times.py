@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from tracker.domain.times import duration_micros, micros
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, TIME, datetime_of, local_time, moment_text, short_text
+from tracker.time_text import DAY, MICROS, TIME, datetime_of, local_time, moment_text, short_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tracker.time_text import Clock, Interval
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY: Final = 86_400 * MICROS
 _YEAR: Final = 365
 _WEEKS: Final = 28
 """Days from which on a distance is said in days alone, and of two years in years."""
@@ -33,7 +32,7 @@ def length(value: Duration | int | None) -> str:
 
 def _distance(size: int) -> str:
     """Return how far a moment is, in microseconds, for people: hours of the last years say nothing."""
-    days = (size + _DAY // 2) // _DAY
+    days = (size + DAY // 2) // DAY
     if days >= 2 * _YEAR:
         return f"{days // _YEAR:,} years"
     return f"{days}d" if days >= _WEEKS else length(size)

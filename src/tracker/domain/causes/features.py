@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracker.domain.events import attributes_of, event_cursor, event_id, event_time
 from tracker.domain.overlaps import timed_event
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,10 +28,9 @@ CHANGES: Final = (_Type.deployment, _Type.operation, _Type.drift)
 FAILED: Final = frozenset({_Status.failure, _Status.error, _Status.warning})
 NOT_BEGUN: Final = frozenset({_Status.planned, _Status.waiting_approval})
 
-LATE: Final = 2 * 60 * MICROS
+LATE: Final = 2 * MINUTE
 """How much later than the incident a change may be recorded and have caused it: clocks differ."""
 
-_MINUTE = 60 * MICROS
 _SOON, _OLD = 5, 240
 """Minutes: up to the first, age counts little; from the second, `old` is added to it."""
 _ALIKE = 5
@@ -181,7 +180,7 @@ def _overlapping(series: Sequence[TimedEvent]) -> Iterator[bool]:
 
 def age_features(age: int) -> Mapping[str, float]:
     """Return the features of an age in microseconds."""
-    minutes = age / _MINUTE
+    minutes = age / MINUTE
     return {"age": log(1 + minutes / _SOON), "old": log(max(1, minutes / _OLD))}
 
 
@@ -206,7 +205,7 @@ def where_features(
 
 def _alike(began: int, span: TimedEvent, at: int) -> float:
     """Return how much an incident of a change's service speaks for the change: 1 at the same moment."""
-    return 1 / (1 + abs(began - at) / (_ALIKE * _MINUTE)) if began >= span.start else 0.0
+    return 1 / (1 + abs(began - at) / (_ALIKE * MINUTE)) if began >= span.start else 0.0
 
 
 def is_configuration(event: event_pb.Event) -> bool:

@@ -6,9 +6,10 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.delivery.commits import between
-from tracker.domain.delivery.facts import DAY, Facts, Metric, sample
+from tracker.domain.delivery.facts import Facts, Metric, sample
 from tracker.domain.delivery.figures import Figure, Level, duration_figure, rework_figure, share_figure
 from tracker.domain.delivery.remedies import remedies
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

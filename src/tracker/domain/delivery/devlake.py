@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.delivery.calendar import days_per_month, days_per_week
 from tracker.domain.delivery.commits import shas_between
-from tracker.domain.delivery.facts import DAY, HOUR, Facts, Metric, Sample, Ties, sample
+from tracker.domain.delivery.facts import Facts, Metric, Sample, Ties, sample
 from tracker.domain.delivery.figures import (
     Band,
     Figure,
@@ -22,6 +22,7 @@ from tracker.domain.delivery.figures import (
     share_figure,
 )
 from tracker.domain.delivery.remedies import remedies
+from tracker.time_text import DAY, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,16 +31,15 @@ if TYPE_CHECKING:
     from tracker.domain.delivery.facts import Records
     from tracker.domain.delivery.records import Deployment, Merge
 
-_MINUTE: Final = HOUR // 60
 _LEAD: Final = (
-    (DAY // _MINUTE, Level("Less than one day", Band.elite)),
-    (7 * DAY // _MINUTE, Level("Between one day and one week", Band.high)),
-    (30 * DAY // _MINUTE, Level("Between one week and one month", Band.medium)),
+    (DAY // MINUTE, Level("Less than one day", Band.elite)),
+    (7 * DAY // MINUTE, Level("Between one day and one week", Band.high)),
+    (30 * DAY // MINUTE, Level("Between one week and one month", Band.medium)),
 )
 _RECOVERY: Final = (
     (60, Level("Less than one hour", Band.elite)),
-    (DAY // _MINUTE, Level("Less than one day", Band.high)),
-    (7 * DAY // _MINUTE, Level("Between one day and one week", Band.medium)),
+    (DAY // MINUTE, Level("Less than one day", Band.high)),
+    (7 * DAY // MINUTE, Level("Between one day and one week", Band.medium)),
 )
 _FAILURES: Final = (
     (0.05, Level("0-5%", Band.elite)),
@@ -84,7 +84,7 @@ def facts(records: Records) -> Facts:
 
 def _minutes(span: int) -> int:
     """Return a duration cut to whole minutes, towards zero as MySQL's TIMESTAMPDIFF does."""
-    return (abs(span) // _MINUTE) * _MINUTE * (1 if span >= 0 else -1)
+    return (abs(span) // MINUTE) * MINUTE * (1 if span >= 0 else -1)
 
 
 def _lead_times(records: Records) -> Iterator[Sample]:
@@ -119,8 +119,8 @@ def _lead_time(records: Records, merge: Merge, each: Deployment) -> Sample:
 
 def _ceiled(begin: int, end: int) -> int:
     """Return a stage in whole minutes, rounded up; 0 for one that would end before it begins."""
-    minutes = -((begin - end) // _MINUTE)
-    return max(0, minutes) * _MINUTE
+    minutes = -((begin - end) // MINUTE)
+    return max(0, minutes) * MINUTE
 
 
 def frequency(samples: Sequence[Sample], period: Period) -> Figure:
@@ -153,7 +153,7 @@ def figure(metric: int, found: Facts, period: Period, *, incidents_known: bool =
             return duration_figure(
                 found.lead_times,
                 median_low,
-                _MINUTE,
+                MINUTE,
                 lambda minutes: first_below(minutes, _LEAD, Level("More than one month", Band.low)),
                 "no deployment of a merged pull request that is known",
                 of="pull requests",
@@ -174,7 +174,7 @@ def figure(metric: int, found: Facts, period: Period, *, incidents_known: bool =
             return duration_figure(
                 found.restores,
                 median_low,
-                _MINUTE,
+                MINUTE,
                 lambda minutes: first_below(minutes, _RECOVERY, Level("More than one week", Band.low)),
                 "no incident of a deployment that is over",
                 of="incidents",

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 Metric: Final = delivery_pb.Metric
 METRICS: Final = tuple(metric for metric in Metric if metric)
-HOUR: Final = 3_600_000_000
-DAY: Final = 24 * HOUR
 
 
 class Sample(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.delivery.calendar import days_per_week
 from tracker.domain.delivery.commits import pushed
-from tracker.domain.delivery.facts import HOUR, Facts, Metric, Sample, Ties, sample
+from tracker.domain.delivery.facts import Facts, Metric, Sample, Ties, sample
 from tracker.domain.delivery.figures import (
     Figure,
     Level,
@@ -22,6 +22,7 @@ from tracker.domain.delivery.figures import (
 )
 from tracker.domain.delivery.remedies import remedies
 from tracker.number_text import number_of
+from tracker.time_text import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tracker.domain.delivery.facts import Records
     from tracker.domain.delivery.records import Incident
 
-_MINUTE: Final = HOUR // 60
 _DURATIONS: Final = (
     (24, Level("One day")),
     (168, Level("One week")),
@@ -64,7 +64,7 @@ def facts(records: Records) -> Facts:
             continue
         found.deployments.append(sample(each))
         deployed.add(each.id)
-        spans = ((each.finished - at) // _MINUTE * _MINUTE for at in made)
+        spans = ((each.finished - at) // MINUTE * MINUTE for at in made)
         found.lead_times += (
             sample(each, span, "from a commit to the deployment") for span in spans if span > 0
         )
@@ -145,7 +145,7 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
             return duration_figure(
                 found.lead_times,
                 median,
-                _MINUTE,
+                MINUTE,
                 lambda minutes: first_below(minutes / 60, _DURATIONS, _LONGEST),
                 "no deployment of a change whose commits are known",
                 of="changes",

@@ -13,7 +13,7 @@ from tracker.domain.people import ADMINISTRATORS, administrators, principal_of_u
 from tracker.domain.times import micros
 from tracker.permissions import Permission
 from tracker.services.access.uses import Use
-from tracker.time_text import MICROS
+from tracker.time_text import MICROS, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.stores.access import AccessStore, StoredAccess
 
-_OVERLAP = 60 * MICROS
+_OVERLAP = MINUTE
 """How far back changes of other servers are read again: their clocks differ a little."""
 
 _USES_SECONDS = 60.0

@@ -10,7 +10,7 @@ from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.permissions import Permission
 from tracker.services.access.words import unfit
 from tracker.services.context import permission_required
-from tracker.time_text import MICROS
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from tracker.domain.access import Principal
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _MOST: Final = 100
 """Keys of a holder that are valid, or have been within a day."""
-_DAY: Final = 86_400 * MICROS
 
 
 class OwnKeys:
@@ -28,7 +27,7 @@ class OwnKeys:
 
     def __init__(self, directory: Directory, longest_days: int) -> None:
         self._directory = directory
-        self._longest = longest_days * _DAY
+        self._longest = longest_days * DAY
 
     def require(self, key: auth_pb.ApiKey, call: Call, now: int) -> None:
         """Check that the caller may have a new key, and make it the holder.
@@ -54,7 +53,7 @@ class OwnKeys:
                 narrowed = [*key.services, *key.environments, *key.teams] if principal.may(permission) else []
                 where = f" for {', '.join(narrowed)}" if narrowed else ""
                 raise permission_required(principal, permission, where)
-        if sum(now < _ended_at(each) + _DAY for each in self.of(principal)) >= _MOST:
+        if sum(now < _ended_at(each) + DAY for each in self.of(principal)) >= _MOST:
             message = f"the caller has {_MOST} tokens of its own, with those that ended within a day"
             raise TrackerError(Reason.TOO_MANY_API_KEYS, message)
         self.require_end(key, now)
@@ -66,7 +65,7 @@ class OwnKeys:
             TrackerError: INVALID_ARGUMENT.
         """
         if key.holder and valid_until(key) > now + self._longest:
-            days = self._longest // _DAY
+            days = self._longest // DAY
             raise unfit("expires_at", f"expiresAt may be {days} days ahead at most, for a token of one's own")
 
     def usual_end(self, usual: int) -> int:

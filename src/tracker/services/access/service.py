@@ -14,7 +14,7 @@ from tracker.pb import access_pb, auth_pb
 from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.words import known_permissions, unfit
 from tracker.stores.access import StoredAccess
-from tracker.time_text import MICROS
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tracker.services.access.own_keys import OwnKeys
     from tracker.services.context import Call, Context
 
-DAY = 24 * 60 * 60 * MICROS
 VALID_FOR = 90 * DAY
 """How long a key is valid whose creator does not say."""
 _OVERLAP = DAY

@@ -24,7 +24,7 @@ from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
 from tracker.stores.audit import AuditFilter
 from tracker.stores.changes import AGED_OUT
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,8 +54,6 @@ _SIGNED_SECONDS: Final = 600
 _KEEP_SECONDS: Final = 60.0
 """Time between two looks for old entries."""
 
-_DAY: Final = 24 * 60 * 60 * MICROS
-
 
 class AuditRecorder:
     """Appends to the audit log; checkpoints are signed with a key.
@@ -67,7 +65,7 @@ class AuditRecorder:
         self._store = store
         self._context = context
         self._key = key
-        self._kept = round(kept_days * _DAY)
+        self._kept = round(kept_days * DAY)
         self._last: Entry | None = None
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from tracker.domain.access import glob
 from tracker.domain.delivery.calendar import Period
 from tracker.domain.delivery.commits import MOST_PUSHES
-from tracker.domain.delivery.facts import DAY, GivenCommits, Records, push_of
+from tracker.domain.delivery.facts import GivenCommits, Records, push_of
 from tracker.domain.delivery.records import (
     ENDED_BADLY,
     ENDED_WELL,
@@ -34,7 +34,7 @@ from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
 from tracker.services.paging import MOST_READ
 from tracker.stores.pages import Page, Total
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence

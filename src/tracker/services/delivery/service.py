@@ -21,7 +21,7 @@ from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import wire_name
 from tracker.services.delivery.records import DeliveryReader, Room, Selection, given_commits
 from tracker.services.paging import given, own, page_token, parse_page_token
-from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.time_text import DAY, EARLIEST, MICROS, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _MONTHS: Final = 3
 """Months of a period without a beginning."""
 _INTERVALS: Final = ("day", "week", "month")
-_FIRST: Final = EARLIEST + 2 * 366 * 86_400 * MICROS
+_FIRST: Final = EARLIEST + 2 * 366 * DAY
 """Before it, the calendar lacks days to count back to: of three months, or of the 400 days of DevLake."""
 _MOST_BUCKETS: Final = 1_000
 _MOST_GROUPS: Final = 1_000

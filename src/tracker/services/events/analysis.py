@@ -38,7 +38,7 @@ from tracker.services.paging import (
 )
 from tracker.stores.events import most_frequent
 from tracker.stores.pages import Page
-from tracker.time_text import EARLIEST, MICROS, hint, local_moment
+from tracker.time_text import DAY, EARLIEST, hint, local_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,8 +67,7 @@ _PAIRS = 1_000
 
 _BY = (SERVICE, ENVIRONMENT)
 """Fields to compare by where the request names none."""
-
-_DAY = 24 * 60 * 60 * MICROS
+_REACH = DAY
 """How long a period without bounds is, and how long before a period events are examined."""
 
 
@@ -157,7 +156,7 @@ class EventAnalysis:
         where = with_query(EventFilter(since=since, until=until), request.query, clock)
         where = visible(narrowed(where), call)
         until = clock.now if where.until is None else where.until
-        since = until - _DAY if where.since is None else where.since
+        since = until - _REACH if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, clock.zone)
         edges = [since, *starts[1:], until]
         values: dict[str | int, str] = {}
@@ -235,7 +234,7 @@ class EventAnalysis:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
         page, (since, until) = Page(limit=_MOST, bytes=MOST_READ), period
         near = await self._store.find(
-            replace(where, since=since - _DAY, until=until, overlapping=True),
+            replace(where, since=since - _REACH, until=until, overlapping=True),
             page,
             explanation,
         )
@@ -243,7 +242,7 @@ class EventAnalysis:
         if _may_run(where.query) and since < now:
             running = both(where.query, one_of(STATUS, sorted(RUNNING)))
             long_ago = await self._store.find(
-                replace(where, query=running, until=since - _DAY),
+                replace(where, query=running, until=since - _REACH),
                 page,
                 explanation,
             )
@@ -319,9 +318,9 @@ def _period(where: EventFilter, now: int) -> tuple[int, int]:
     """Return the period of a filter; where a side is open, a day from now, or from the side that is given."""
     since, until = where.since, where.until
     if since is None:
-        since = (now if until is None else min(now, until)) - _DAY
+        since = (now if until is None else min(now, until)) - _REACH
     if until is None:
-        until = max(now, since) + _DAY
+        until = max(now, since) + _REACH
     if until <= since:
         raise invalid(FieldViolation("start_date", "the period ends before it begins"))
     return since, until

@@ -14,7 +14,7 @@ from tracker.domain.freezes import frozen_until, in_effect
 from tracker.domain.scopes import subject_of
 from tracker.errors import Reason, TrackerError
 from tracker.permissions import Permission
-from tracker.time_text import moment_text
+from tracker.time_text import DAY, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Call
     from tracker.stores.records import RecordStore
 
-_AHEAD = 400 * 86_400 * 1_000_000
+_AHEAD = 400 * DAY
 
 
 @dataclass(frozen=True, slots=True)

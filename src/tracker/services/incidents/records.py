@@ -20,7 +20,7 @@ from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
 from tracker.services.paging import MOST_READ
 from tracker.stores.pages import Page, Total
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,18 +34,16 @@ if TYPE_CHECKING:
     from tracker.stores.events import EventStore
     from tracker.stores.records import RecordStore
 
-_HOUR: Final = 3_600 * MICROS
 _INCIDENT: Final = event_pb.Type.incident
-_DAY: Final = 24 * _HOUR
 _NEAR, _FAR = 500, 200
 """Changes that are read of the service and its neighbours, and of others."""
-_SHORTLY: Final = 2 * _HOUR
+_SHORTLY: Final = 2 * HOUR
 """How long before an incident changes of any service are compared with it."""
-_QUIET: Final = 7 * _DAY
+_QUIET: Final = 7 * DAY
 """How long before it those of a neighbourhood are that had none in the usual period."""
-_AFTER: Final = 4 * _HOUR
+_AFTER: Final = 4 * HOUR
 """How long after it a change may be rolled back because of it."""
-_PAST: Final = 14 * _DAY
+_PAST: Final = 14 * DAY
 """The period before that, of which changes and incidents are counted."""
 
 
@@ -86,14 +84,14 @@ class RecordReader:
         here: tuple[Node, ...] = ()
         if attributes.environment:
             here = (one_of(ENVIRONMENT, [attributes.environment, 0]),)
-        incidents, alike_until = one_of(TYPE, [_INCIDENT]), min(at + _HOUR, as_of + 1)
+        incidents, alike_until = one_of(TYPE, [_INCIDENT]), min(at + HOUR, as_of + 1)
         shortly = at - min(_SHORTLY, self._window)
         found, others, alike = await asyncio.gather(
             self._find(EventFilter(all_of((changes, near)), since, until), _NEAR, call),
             self._find(
                 EventFilter(all_of((changes, Not(near), *here)), shortly, min(at + LATE, until)), _FAR, call
             ),
-            self._find(EventFilter(all_of((incidents, *here)), at - _HOUR, alike_until), _FAR, call),
+            self._find(EventFilter(all_of((incidents, *here)), at - HOUR, alike_until), _FAR, call),
         )
         if not any(event_time(event) <= at for event in found[0]):
             since = min(since, at - _QUIET)

@@ -11,7 +11,7 @@ from tracker.errors import TrackerError
 from tracker.pb import intake_pb
 from tracker.services.intakes.masking import masked_body, masked_headers
 from tracker.stores.intakes import KeptMessage, Tally
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,6 @@ _MOST_HEADERS: Final = 60
 _LONGEST_HEADER: Final = 1000
 _FLUSH_SECONDS: Final = 5.0
 _FORGET_SECONDS: Final = 600
-_DAY: Final = 24 * 60 * 60 * MICROS
 
 Outcome = intake_pb.IntakeOutcome
 
@@ -76,7 +75,7 @@ class Inbox:
         """Count a message; the store has it a few seconds later."""
         now = self._context.now()
         known = self._counted.get(sender, Tally(sender))
-        skew = result.latest - now if result.latest and abs(result.latest - now) <= _DAY else None
+        skew = result.latest - now if result.latest and abs(result.latest - now) <= DAY else None
         if skew is not None and known.skew is not None:
             skew = max(skew, known.skew)
         name = result.outcome.name

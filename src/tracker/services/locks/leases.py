@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tracker.domain import changelog
 from tracker.domain.locks import Ending, Release
 from tracker.domain.times import micros, timestamp
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 
 if TYPE_CHECKING:
     from tracker.domain.locks import HeldLock, LeaseState
@@ -25,7 +25,7 @@ _LEAST_SECONDS = 0.01
 _GAP_SECONDS = 1.0
 """Time between two checks after which renewals may have been missed."""
 
-_REMEMBERED = 24 * 60 * 60 * MICROS
+_REMEMBERED = DAY
 _FORGET_EVERY_SECONDS = 60.0
 
 

@@ -15,7 +15,7 @@ from tracker.pb import event_pb, retention_pb
 from tracker.services.context import answer_count, answer_with
 from tracker.services.paging import own, page_token, parse_page_token
 from tracker.stores.pages import Page, Total
-from tracker.time_text import MICROS
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from protobuf.wkt import Duration
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.services.retention.sweeper import RetentionSweeper
     from tracker.stores.base import Store
 
-_LEAST_AGE: Final = 86_400 * MICROS
+_LEAST_AGE: Final = DAY
 _SAMPLE: Final = 10
 _SAMPLE_BYTES: Final = 2**20
 _USUAL_LIMIT: Final = 1_000

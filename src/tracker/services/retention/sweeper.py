@@ -13,7 +13,7 @@ from tracker.domain.retention import due_before, due_filter
 from tracker.errors import Reason, TrackerError
 from tracker.services.events.filters import with_query
 from tracker.stores.pages import Page, Total
-from tracker.time_text import MICROS
+from tracker.time_text import MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ _EXPORTED_AT_ONCE: Final = 5_000
 
 _READ_BYTES: Final = 16 * 2**20
 _DELETED_AT_ONCE: Final = 50
-_SHORTEST: Final = 60 * MICROS
+_SHORTEST: Final = MINUTE
 """The shortest period that is divided: a query that takes too long for it is wrong."""
 
 _AFTER_ALL_IDS: Final = "~"

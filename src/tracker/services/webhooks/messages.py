@@ -21,7 +21,7 @@ from tracker.services.webhooks.cdevents import cdevent
 from tracker.services.webhooks.notices import news_of
 from tracker.stores.changes import ChangeKind
 from tracker.stores.webhooks import FOREVER, Delivery
-from tracker.time_text import MICROS, moment_text, read_zone
+from tracker.time_text import HOUR, MINUTE, moment_text, read_zone
 from tracker.traces import HEADER, parent_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ FOR_PEOPLE: Final = frozenset({_Format.slack, _Format.teams, _Format.grafana, _F
 SUMMARY: Final = "summary"
 """The thread of messages that are sent as one."""
 
-_GROUP: Final = 6 * 3_600 * MICROS
-_STORED_WITHIN: Final = 60 * MICROS
+_GROUP: Final = 6 * HOUR
+_STORED_WITHIN: Final = MINUTE
 
 TYPES: Final = {
     ChangeKind.CREATED: "event.created",

@@ -31,7 +31,7 @@ from tracker.stores.webhooks import (
     SigningSecret,
     StoredWebhook,
 )
-from tracker.time_text import MICROS
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _Format, _Signature = webhook_pb.WebhookFormat, webhook_pb.WebhookSignature
 _FORMATS = frozenset(each for each in _Format if each)
-_OVERLAP = 24 * 60 * 60 * MICROS
+_OVERLAP = DAY
 
 
 class WebhookService:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pymongo.errors import DuplicateKeyError
@@ -38,6 +37,7 @@ from tracker.stores.documents import parse, read_event
 from tracker.stores.events import COUNTED, ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.mongo import changelogs, writes
 from tracker.stores.mongo.outbox import carried
+from tracker.time_text import datetime_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,8 +78,6 @@ Counts: TypeAlias = Counter[Values]
 
 _DURATIONS: Final = tuple(field for field in FIELDS if field.kind is Kind.DURATION)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def event_of(stored: Document) -> event_pb.Event:
     """Return the event in a document, as it is answered."""
@@ -108,7 +106,7 @@ def fields(event: event_pb.Event) -> Document:
 
 def month_of(event: event_pb.Event) -> int:
     """Return the month (UTC) of an event's time, counted from year 0."""
-    day = _EPOCH + timedelta(microseconds=event_time(event))
+    day = datetime_of(event_time(event))
     return day.year * 12 + day.month - 1
 
 

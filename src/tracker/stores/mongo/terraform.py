@@ -17,7 +17,7 @@ from tracker.stores.mongo import writes
 from tracker.stores.mongo.pages import read_page
 from tracker.stores.pages import found
 from tracker.stores.terraform import StatePart, contents_of, joined
-from tracker.time_text import MICROS
+from tracker.time_text import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ NAME = "terraform_states"
 PARTS = "terraform_parts"
 """The collection of the parts of their contents."""
 
-_LEFT: Final = 3600 * MICROS
+_LEFT: Final = HOUR
 """Microseconds after which a part that no state has was left by a server that died."""
 _THERE: Document = {"tombstone": None}
 _FIELDS = StatePart._fields[1:]

@@ -28,7 +28,7 @@ from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.outbox import carried
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST
 from tracker.stores.mongo.writes import without
-from tracker.time_text import MICROS
+from tracker.time_text import MICROS, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ BY_DURATION: Final = "events_by_duration"
 _AT_A_TIME = 1_000
 """Events that are read and changed together."""
 
-_NOTED_MICROS = 60 * MICROS
+_NOTED_MICROS = MINUTE
 """How long a changed document keeps the note of an idempotency key after its use."""
 
 

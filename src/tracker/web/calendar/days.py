@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.events import attributes_of, event_id
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
-from tracker.time_text import MICROS, local_moment, moment_text
+from tracker.time_text import HOUR, local_moment, moment_text
 from tracker.web.calendar.state import WEEKDAYS
 from tracker.web.freezes.rows import bounds_of, occurrence_row
 from tracker.web.tones import status_label
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _Status = event_pb.Status
 _TO_COME: Final = frozenset({_Status.planned, _Status.waiting_approval, _Status.start, _Status.in_progress})
 _MOST: Final = 5
-_HOUR: Final = 3_600 * MICROS
 _USUAL_HOURS: Final = 24
 
 
@@ -90,7 +89,7 @@ class Days:
         touching = [each for each in self._events if each.start < until and each.stop > since]
         bounds = [("from", moment_text(since)), ("to", moment_text(until))]
         asked = [("q", self._state.query), *bounds, ("zone", self._state.zone)]
-        hours = (until - since) / _HOUR
+        hours = (until - since) / HOUR
         return Day(
             date=day,
             name=f"{WEEKDAYS[day.weekday()]} {day.day} {day:%B}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.errors import TrackerError
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 from tracker.web.calendar.ical import calendar
 from tracker.web.calendar.page import SHOWN
 from tracker.web.explorer.state import Period
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from tracker.api.http_exchange import HttpResponse
     from tracker.web.visit import Visit
 
-_DAY: Final = 86_400 * MICROS
-_BACK: Final = 60 * _DAY
-_AHEAD: Final = 366 * _DAY
+_BACK: Final = 60 * DAY
+_AHEAD: Final = 366 * DAY
 _MOST: Final = 2_000
 """Events of a feed, the latest ones."""
 

@@ -9,7 +9,7 @@ from tracker.domain.events import attributes_of, event_id
 from tracker.domain.overlaps import groups
 from tracker.domain.times import micros
 from tracker.pb import event_pb
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import HOUR, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from tracker.web.calendar.days import Day, Days, Entry
     from tracker.web.times import Times
 
-_HOUR: Final = 3_600 * MICROS
 HOUR_PIXELS: Final = 48
-_LEAST: Final = _HOUR // 2
+_LEAST: Final = HOUR // 2
 """The height that the shortest event has, as a length of time."""
 _SIDE_BY_SIDE: Final = 3
 """Events beside each other, as many as can be read; others are counted."""
@@ -73,9 +72,9 @@ def column_of(day: Day, events: Iterable[TimedEvent], days: Days, times: Times, 
     whole = [each for each in touching if each.start <= since and each.stop >= until]
     # Two hours of the same name, or one that is missing, stand where they are.
     hours = [
-        ((at - since) * HOUR_PIXELS // _HOUR, f"{times.local(at):%H:%M}") for at in range(since, until, _HOUR)
+        ((at - since) * HOUR_PIXELS // HOUR, f"{times.local(at):%H:%M}") for at in range(since, until, HOUR)
     ]
-    shifts = until - since != _USUAL * _HOUR
+    shifts = until - since != _USUAL * HOUR
     room = 100 - _GUTTER * shifts
     blocks, more = list[Block](), 0
     originals = {event_id(each.event): each for each in touching if each not in whole}
@@ -89,21 +88,21 @@ def column_of(day: Day, events: Iterable[TimedEvent], days: Days, times: Times, 
                     days.entry(timed, since, until),
                     100 - room + room * place / of,
                     room / of - 1,
-                    (each.start - since) * HOUR_PIXELS // _HOUR,
-                    (each.end - each.start) * HOUR_PIXELS // _HOUR - 2,
+                    (each.start - since) * HOUR_PIXELS // HOUR,
+                    (each.end - each.start) * HOUR_PIXELS // HOUR - 2,
                     _moves(timed),
                 )
             )
     return Column(
         day,
         picked,
-        (until - since) * HOUR_PIXELS // _HOUR,
+        (until - since) * HOUR_PIXELS // HOUR,
         [days.entry(each, since, until) for each in whole],
         blocks,
         more,
         hours,
         shifts,
-        (times.now - since) * HOUR_PIXELS // _HOUR if since <= times.now < until else None,
+        (times.now - since) * HOUR_PIXELS // HOUR if since <= times.now < until else None,
     )
 
 

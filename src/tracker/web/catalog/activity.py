@@ -12,7 +12,7 @@ from protobuf.wkt import UInt32Value
 from tracker.domain.events import metadata_of
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, MICROS
 from tracker.web.catalog.health import BROKEN, SUCCEEDED
 from tracker.web.catalog.names import events_address
 from tracker.web.event_rows import event_row
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.web.event_rows import EventRow
     from tracker.web.visit import Visit
 
-_DAYS: Final = 30 * 86_400 * MICROS
+_DAYS: Final = 30 * DAY
 _LAST: Final = 10
 _MOST: Final = 1_000
 _DEPLOYMENTS: Final = "type:deployment"

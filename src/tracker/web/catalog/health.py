@@ -10,7 +10,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import RUNNING, attributes_of
 from tracker.pb import event_pb
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import DAY, moment_text
 from tracker.web.query_terms import ENDED, of_statuses
 from tracker.web.searches import search
 from tracker.web.tones import Label
@@ -25,7 +25,7 @@ _Status = event_pb.Status
 INCIDENT: Final = Label("incident", "bad", "ring")
 FAILED: Final = Label("deployment failed", "bad", "cross")
 DEPLOYING: Final = Label("deploying", "run", "play")
-_RECENT: Final = 86_400 * MICROS
+_RECENT: Final = DAY
 """How old a failure may be to count as one of now."""
 _MOST: Final = 1_000
 

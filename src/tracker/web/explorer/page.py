@@ -15,7 +15,7 @@ from tracker.domain.query.fields import named
 from tracker.errors import Reason
 from tracker.pb import event_pb
 from tracker.permissions import Permission
-from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.time_text import DAY, EARLIEST, MICROS, moment_text
 from tracker.web.charts import chart
 from tracker.web.event_detail import event_detail
 from tracker.web.event_rows import event_row
@@ -43,7 +43,7 @@ T = TypeVar("T")
 PER_PAGE: Final = 100
 PATIENCE: Final = 0.15
 """Seconds for which a page waits for counts once its list is there: the browser asks for what is late."""
-_LONGEST: Final = 20 * 366 * 86_400 * MICROS
+_LONGEST: Final = 20 * 366 * DAY
 """The longest period that is drawn: beside one event of the year 1, no other bar could be seen."""
 _TEMPLATES: Final = {
     "": "explorer/page.html",

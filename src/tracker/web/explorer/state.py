@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 from tracker.domain.query.fields import FACETS, named
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.time_text import EARLIEST, MICROS, MINUTE, moment_text
 from tracker.web.page_state import PageState
 from tracker.web.times import read_time
 
@@ -31,7 +31,7 @@ COLUMNS: Final = (*(field.name for field in FACETS), "external_id", "id", "messa
 DEFAULT_COLUMNS: Final = ("service", "environment", "version", "owner")
 DEFAULT_RANGE: Final = "7d"
 _MOST_COLUMNS: Final = 12
-_MOMENT: Final = 60 * MICROS
+_MOMENT: Final = MINUTE
 """The longest interval that stands for its beginning where a period ends: a minute, not a day."""
 
 

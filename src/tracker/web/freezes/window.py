@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.freezes import DAY
 from tracker.domain.times import timestamp
 from tracker.pb import freeze_pb
 from tracker.permissions import Permission
+from tracker.time_text import DAY
 from tracker.web.forms import Done
 from tracker.web.freezes.entries import RULES, TYPES, entries_of, request_in
 from tracker.web.freezes.page import FreezesPage

@@ -11,7 +11,7 @@ from protobuf.wkt import UInt32Value
 from tracker.domain.times import micros
 from tracker.pb import event_pb, version_pb
 from tracker.pb.options import wire_name
-from tracker.time_text import MICROS, moment_text
+from tracker.time_text import DAY, moment_text
 from tracker.web.matrix.rows import name_of, rows_of
 from tracker.web.matrix.state import PATH, State, moment_of, state_of
 from tracker.web.site import View
@@ -99,7 +99,7 @@ def _earlier(visit: Visit, state: State) -> list[tuple[str, str, bool]]:
     for days, name in _EARLIER:
         than = f"{days}d" if days else ""
         if at is not None and days:
-            than = visit.times.local(at.low - days * 86_400 * MICROS).isoformat()[:_TO_THE_MINUTE]
+            than = visit.times.local(at.low - days * DAY).isoformat()[:_TO_THE_MINUTE]
         found.append((name, state.address(than=than, against=""), than == state.than))
     return found
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import event_time
-from tracker.domain.freezes import DAY
 from tracker.pb import event_pb, lock_pb
+from tracker.time_text import DAY
 from tracker.web.event_rows import event_row
 from tracker.web.forms import Done
 from tracker.web.freezes.rows import occurrence_row, occurrences

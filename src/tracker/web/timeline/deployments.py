@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import attributes_of, event_id
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracker.domain.overlaps import TimedEvent
 
-_NEAR: Final = 86_400 * MICROS
+_NEAR: Final = DAY
 """How long before an incident a deployment may have begun that it does not link to."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.events import FINISHED, attributes_of, event_id, event_time
 from tracker.domain.overlaps import is_under_way, timed_event
 from tracker.pb import event_pb
-from tracker.time_text import MICROS
+from tracker.time_text import DAY, HOUR
 from tracker.web.explorer.state import Period
 from tracker.web.searches import search_all
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 """Events of a Timeline."""
 _MOST_EARLIER: Final = 1_000
-_HOUR: Final = 3_600 * MICROS
-_DAY: Final = 24 * _HOUR
-_FAR: Final = 90 * _DAY
+_FAR: Final = 90 * DAY
 """How long before the period events may have begun that reach into it."""
 _GOES_ON: Final = "status:start,in_progress,open,planned,waiting_approval"
 
@@ -45,9 +43,9 @@ async def events_of(visit: Visit, query: str, period: Period) -> Found:
     """
     since = period.since
     asked = (
-        (query, Period(since - _HOUR, period.until), MOST),
-        (_lasting(query, "1h"), Period(since - _DAY, since - _HOUR), _MOST_EARLIER),
-        (_lasting(query, "1d"), Period(since - _FAR, since - _DAY), _MOST_EARLIER),
+        (query, Period(since - HOUR, period.until), MOST),
+        (_lasting(query, "1h"), Period(since - DAY, since - HOUR), _MOST_EARLIER),
+        (_lasting(query, "1d"), Period(since - _FAR, since - DAY), _MOST_EARLIER),
     )
     answers = await asyncio.gather(
         *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.time_text import EARLIEST, LATEST, MICROS, moment_text
+from tracker.time_text import DAY, EARLIEST, LATEST, MICROS, moment_text
 from tracker.web.explorer.state import Period, period_of
 from tracker.web.page_state import PageState
 
@@ -28,7 +28,7 @@ LANES: Final = ("service", "environment")
 """The fields whose values may have a lane each."""
 _USUAL: Final = RANGES[1][:2]
 _SHORTEST: Final = 300 * MICROS
-_LONGEST: Final = 2 * 366 * 86_400 * MICROS
+_LONGEST: Final = 2 * 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)

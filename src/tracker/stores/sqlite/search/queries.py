@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
@@ -34,7 +33,7 @@ from tracker.domain.query.tree import (
 )
 from tracker.pb import event_pb
 from tracker.stores import documents
-from tracker.time_text import EARLIEST, LATEST, Clock
+from tracker.time_text import EARLIEST, LATEST, Clock, datetime_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,8 +63,6 @@ _NEVER_NULL: Final = frozenset(
 
 _FITTING_SERVICE: Final = "service IN (SELECT DISTINCT service FROM facets WHERE query_fits(?, service))"
 """The condition for a pattern of services: there are far fewer of them than events."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def by_nothing(_: Node) -> Condition | None:
@@ -108,7 +105,7 @@ def bound(field: fields.Field, number: int) -> int | str:
         return number
     if not EARLIEST <= number <= LATEST:
         return "" if number < EARLIEST else "~"
-    moment = (_EPOCH + timedelta(microseconds=number)).replace(tzinfo=None).isoformat()
+    moment = datetime_of(number).replace(tzinfo=None).isoformat()
     return moment.rstrip("0") if "." in moment else moment
 
 
