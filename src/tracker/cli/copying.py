@@ -33,18 +33,9 @@ _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of 
 """The forms of the argument, for the help."""
 
 
-class _Unobserved:
-    """Discards the measurements of a store."""
-
-    def committed(self, seconds: float, changes: int) -> None:
-        """Discard a commit."""
-
-    def queued(self, changes: int) -> None:
-        """Discard the length of a queue."""
-
-
 def _contents(place: str, argument: str) -> StoreContents:
     """Return the contents of the store at a place, which the argument or a variable that it names gives."""
+    from tracker.stores.base import Unobserved
     from tracker.stores.choice import chosen_contents
 
     if place.startswith("env:"):
@@ -52,7 +43,7 @@ def _contents(place: str, argument: str) -> StoreContents:
         place = os.environ.get(name, "")
         if not place:
             raise CommandError(f"{argument} names the environment variable {name}, which is not set")
-    return chosen_contents(place, argument, _Unobserved())
+    return chosen_contents(place, argument, Unobserved())
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tracker.diagnosis.network import (
 from tracker.diagnosis.records import check_audit, check_tokens, check_webhooks
 from tracker.diagnosis.tls import check_tls
 from tracker.number_text import number_of
+from tracker.stores.base import Unobserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,16 +50,6 @@ class Backups(NamedTuple):
 
     place: Path | None = None
     oldest: timedelta = timedelta(hours=26)
-
-
-class _Unobserved:
-    """Discards the measurements of a store."""
-
-    def committed(self, seconds: float, changes: int) -> None:
-        """Discard a commit."""
-
-    def queued(self, changes: int) -> None:
-        """Discard the length of a queue."""
 
 
 def check_machine(
@@ -95,7 +86,7 @@ def inspect(settings: Settings, *, check_seconds: float | None, with_plans: bool
         return files.inspect(settings.database_path, check_seconds=check_seconds, with_plans=with_plans)
     from tracker.stores.mongo import inspection as databases  # noqa: PLC0415 - an extra, which may be missing
 
-    return asyncio.run(databases.inspect(settings.mongo_uri, _Unobserved()))
+    return asyncio.run(databases.inspect(settings.mongo_uri, Unobserved()))
 
 
 def check_store(settings: Settings, found: Inspection, *, running: bool) -> Iterator[Finding]:

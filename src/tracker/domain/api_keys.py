@@ -41,7 +41,7 @@ def new_secret() -> NewSecret:
     what is before it, in base64url: by that, scanners of source code recognize a key without asking a server.
     """
     prefix = BEGINNING + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH))
-    body = f"{prefix}_{_base64url(secrets.token_bytes(_RANDOM_BYTES))}"
+    body = f"{prefix}_{base64url(secrets.token_bytes(_RANDOM_BYTES))}"
     secret = body + _checksum(body)
     return NewSecret(secret, prefix, hash_secret(secret))
 
@@ -85,9 +85,10 @@ def _grants(key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team]) -> tuple[Gra
     return (Grant(permissions if key.permissions else ALL_PERMISSIONS, scope),)
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Return bytes in Base64 for URLs, without padding (RFC 7515)."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _checksum(text: str) -> str:
-    return _base64url(binascii.crc32(text.encode()).to_bytes(4))
+    return base64url(binascii.crc32(text.encode()).to_bytes(4))

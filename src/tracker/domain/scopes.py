@@ -10,7 +10,7 @@ from tracker.domain.events import attributes_of
 from tracker.domain.query.fields import ENVIRONMENT, OWNER, SERVICE
 from tracker.domain.query.tree import EVERYTHING, Not, Term, all_of, any_of, one_of
 from tracker.pb import catalog_pb, event_pb, lock_pb, terraform_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 
 if TYPE_CHECKING:
     from tracker.domain.access import Scope
@@ -36,7 +36,7 @@ def subject_of(record: event_pb.Event | catalog_pb.Catalog | lock_pb.Lock | terr
         case event_pb.Event():
             attributes = attributes_of(record)
             environment = attributes.environment
-            name = wire_name(environment) if environment else ""
+            name = name_if_set(environment)
             return Subject(attributes.service, name, attributes.owner)
         case catalog_pb.Catalog():
             return Subject(record.name, team=record.owner)

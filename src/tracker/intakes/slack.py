@@ -23,7 +23,7 @@ from tracker.domain.events import attributes_of
 from tracker.errors import Reason, TrackerError
 from tracker.intakes.requests import json_object, part, refused, text
 from tracker.pb import event_pb, lock_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.services.webhooks.slack import APPROVE, REJECT, RELEASE, escaped
 from tracker.time_text import MICROS
 
@@ -122,7 +122,7 @@ class SlackInteractions:
         attributes = attributes_of(
             (await self._rpcs.ask(asked, event_pb.GetEventResponse, call)).event or event_pb.Event()
         )
-        place = wire_name(attributes.environment) if attributes.environment else ""
+        place = name_if_set(attributes.environment)
         wanted = lock_pb.ListLocksRequest(service=attributes.service, environment=place)
         listed = await self._rpcs.ask(wanted, lock_pb.ListLocksResponse, call)
         held = [each for each in listed.locks if each.event_id == event_id]

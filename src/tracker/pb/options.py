@@ -91,6 +91,11 @@ def wire_name(value: Enum) -> str:
     return _names(type(value)).get(value) or str(int(value))
 
 
+def name_if_set(value: Enum) -> str:
+    """Return the name of an enum value as `wire_name` does, "" for the one that stands for none."""
+    return wire_name(value) if value else ""
+
+
 @cache
 def numbers(enum: DescEnum) -> Mapping[str, int]:
     """Return the numbers of an enum's values by name: of several names of one, the first is its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import hashlib
 import json
 from itertools import islice
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Int32Value, UInt32Value
 
     from tracker.errors import TrackerError
+    from tracker.pb import delivery_pb, version_pb
     from tracker.services.context import Call
     from tracker.stores.pages import Cursor, Found
 
@@ -48,6 +50,15 @@ def _check(body: bytes, query: str) -> bytes:
 def own(query: str, call: Call) -> str:
     """Return a query for `page_token` whose tokens are valid for one principal only."""
     return query if call.principal.is_anonymous else f"{query} of {call.principal.id}"
+
+
+def without_page(
+    request: version_pb.GetDeployedVersionsRequest | delivery_pb.GetDeliveryMetricsRequest,
+) -> bytes:
+    """Return what a request asks for, on whatever page."""
+    asked = copy.copy(request)
+    asked.page_token, asked.limit = "", None
+    return asked.to_binary()
 
 
 def page_token(cursor: Cursor | None, query: str) -> str:

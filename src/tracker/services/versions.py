@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.access import glob
@@ -19,7 +18,7 @@ from tracker.pb import catalog_pb, event_pb, version_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
-from tracker.services.paging import MOST_READ, given, own, page_token, parse_page_token
+from tracker.services.paging import MOST_READ, given, own, page_token, parse_page_token, without_page
 from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class VersionService:
     ) -> version_pb.GetDeployedVersionsResponse:
         as_of = _moment("as_of", request.as_of) if request.as_of else self._context.now()
         comparison = _comparison(request)
-        query = own(f"versions of {_without_page(request)!r}", call)
+        query = own(f"versions of {without_page(request)!r}", call)
         services = await self._services(request, call)
         after = parse_page_token(request.page_token, query)
         left = services if after is None else [each for each in services if each > str(after[0])]
@@ -157,13 +156,6 @@ def _comparison(request: version_pb.GetDeployedVersionsRequest) -> Comparison | 
     if request.compared_with:
         return Comparison(_moment("compared_with", request.compared_with), unchanged=request.unchanged)
     return None
-
-
-def _without_page(request: version_pb.GetDeployedVersionsRequest) -> bytes:
-    """Return what a request asks for, on whatever page."""
-    asked = copy.copy(request)
-    asked.page_token, asked.limit = "", None
-    return asked.to_binary()
 
 
 def _environment(name: str) -> event_pb.Environment | None:

@@ -47,6 +47,16 @@ class StoreObserver(Protocol):
         """Record that `changes` changes wait for a commit."""
 
 
+class Unobserved:
+    """Discards the measurements of a store."""
+
+    def committed(self, seconds: float, changes: int) -> None:
+        """Discard a commit."""
+
+    def queued(self, changes: int) -> None:
+        """Discard the length of a queue."""
+
+
 class CatalogStore(Protocol):
     """Catalog entries, identified by their names."""
 

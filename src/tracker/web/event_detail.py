@@ -12,7 +12,7 @@ from tracker.domain.events import attributes_of, event_id, event_time, metadata_
 from tracker.domain.query.fields import BY_NAME
 from tracker.domain.scopes import subject_of
 from tracker.pb import event_pb, lock_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import HOUR, MICROS, moment_text
 from tracker.web.causes import causes
 from tracker.web.entry_address import entry_address
@@ -207,7 +207,7 @@ async def _changes(visit: Visit, event: event_pb.Event) -> Changes:
         Entry(
             visit.times.tag(each.timestamp),
             each.user,
-            wire_name(each.change_type).replace("_", " ") if each.change_type else "",
+            name_if_set(each.change_type).replace("_", " "),
             each.field,
             each.old_value,
             each.new_value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.web.times import length
 from tracker.web.tones import status_label
 
@@ -48,8 +48,8 @@ def event_row(event: event_pb.Event, times: Times, columns: Sequence[Field] = ()
         title=event.title,
         status=status_label(attributes.status),
         service=attributes.service,
-        environment=wire_name(attributes.environment) if attributes.environment else "",
-        priority=wire_name(attributes.priority) if attributes.priority else "",
+        environment=name_if_set(attributes.environment),
+        priority=name_if_set(attributes.priority),
         version=attributes.version,
         owner=attributes.owner,
         impact=attributes.impact,

@@ -11,7 +11,7 @@ from tracker.pb import intake_pb
 from tracker.permissions import Permission
 from tracker.web.forms import Done
 from tracker.web.site import View
-from tracker.web.tones import Label
+from tracker.web.tones import UNKNOWN, Label
 from tracker.web.visit import address, part
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _LABELS: Final = {
     _Outcome.refused: Label("refused", "warn", "triangle"),
     _Outcome.failed: Label("failed", "bad", "cross"),
 }
-_UNKNOWN: Final = Label("unknown", "note", "dot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ def _message(message: intake_pb.IntakeMessage, visit: Visit) -> Message:
         message.id,
         message.sender,
         visit.times.tag(message.received_at, age=True),
-        _LABELS.get(message.outcome, _UNKNOWN),
+        _LABELS.get(message.outcome, UNKNOWN),
         message.reason,
         visit.times.tag(message.replayed_at, age=True) if message.replayed_at else "",
     )

@@ -21,6 +21,9 @@ class Label(NamedTuple):
     icon: str
 
 
+UNKNOWN: Final = Label("unknown", "note", "dot")
+"""How a state looks that this version does not know."""
+
 _LOOKS: Final = {
     **dict.fromkeys((_Status.success, _Status.done, _Status.close), ("ok", "check")),
     **dict.fromkeys((_Status.failure, _Status.error), ("bad", "cross")),

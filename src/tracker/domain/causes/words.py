@@ -10,7 +10,7 @@ from tracker.domain.causes.features import Change, lines_of
 from tracker.domain.events import attributes_of
 from tracker.number_text import number_of
 from tracker.pb import incident_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
@@ -109,4 +109,4 @@ def _called(incident: event_pb.Event) -> str:
 
 
 def _environment(attributes: event_pb.EventAttributes) -> str:
-    return wire_name(attributes.environment) if attributes.environment else ""
+    return name_if_set(attributes.environment)

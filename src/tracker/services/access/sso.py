@@ -5,7 +5,6 @@ https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
 import hmac
@@ -14,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote_plus, urlencode
 
+from tracker.domain.api_keys import base64url
 from tracker.domain.people import ADMINISTRATORS
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
@@ -90,7 +90,7 @@ class SingleSignOn:
             TrackerError: UNAVAILABLE; the provider can't be asked.
         """
         endpoint = await self._provider.endpoint("authorization_endpoint")
-        challenge = _base64url(hashlib.sha256(_derived("verifier", secret).encode()).digest())
+        challenge = base64url(hashlib.sha256(_derived("verifier", secret).encode()).digest())
         scopes = ["openid", *(each for each in self._client.scopes.split() if each != "openid")]
         asked = {
             "response_type": "code",
@@ -242,8 +242,4 @@ def _text(claims: Mapping[str, object], *names: str) -> str:
 
 
 def _derived(purpose: str, secret: str) -> str:
-    return _base64url(hashlib.sha256(f"{purpose}:{secret}".encode()).digest())
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return base64url(hashlib.sha256(f"{purpose}:{secret}".encode()).digest())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,9 +17,9 @@ from tracker.domain.query.tree import one_of
 from tracker.domain.times import period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.services.delivery.records import DeliveryReader, Room, Selection, given_commits
-from tracker.services.paging import given, own, page_token, parse_page_token
+from tracker.services.paging import given, own, page_token, parse_page_token, without_page
 from tracker.time_text import DAY, EARLIEST, MICROS, moment_text
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class DeliveryService:
             answer.groups, answer.other_groups = await asyncio.to_thread(shown.groups)
         answer.buckets = [_bucket(*each) for each in await asyncio.to_thread(found.buckets, starts)]
         if request.events_of in METRICS:
-            query = own(f"delivery {_without_page(request)!r}", call)
+            query = own(f"delivery {without_page(request)!r}", call)
             after = parse_page_token(request.page_token, query)
             limit = given(request.limit, _EVENTS)
             answer.events, rest = await asyncio.to_thread(shown.events, after, limit)
@@ -215,7 +214,7 @@ class _Shown:
             "from": moment_text(selection.period.since),
             "to": moment_text((selection.period.until - 1) // MICROS * MICROS),
             "zone": request.time_zone,
-            "by": wire_name(request.by) if request.by else "",
+            "by": name_if_set(request.by),
             "metric": wire_name(metric),
             "group": group,
         }
@@ -313,10 +312,3 @@ def _on_calendar(field: str, moment: int) -> int:
     if moment < _FIRST:
         raise invalid(FieldViolation(field, "the period reaches beyond the calendar"))
     return moment
-
-
-def _without_page(request: delivery_pb.GetDeliveryMetricsRequest) -> bytes:
-    """Return what a request asks for, on whatever page."""
-    asked = copy.copy(request)
-    asked.page_token, asked.limit = "", None
-    return asked.to_binary()

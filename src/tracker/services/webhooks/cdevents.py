@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def cdevent(head: Mapping[str, str], kind: str, event: event_pb.Event) -> str:
 def _told(kind: str, event: event_pb.Event) -> tuple[str, dict[str, Any], str]:
     """Return subject and predicate, the content of the subject, and the version of that type."""
     attributes = attributes_of(event)
-    place = wire_name(attributes.environment) if attributes.environment else ""
+    place = name_if_set(attributes.environment)
     environment = {"environment": {"id": place, "source": _SOURCE}} if place else {}
     service = {"service": {"id": attributes.service, "source": _SOURCE}}
     if attributes.type is _Type.incident:

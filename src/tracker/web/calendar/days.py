@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import attributes_of, event_id
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.time_text import HOUR, local_moment, moment_text
 from tracker.web.calendar.state import WEEKDAYS
 from tracker.web.freezes.rows import bounds_of, occurrence_row
@@ -118,7 +118,7 @@ class Days:
     def entry(self, timed: TimedEvent, since: int, until: int) -> Entry:
         """Return an event as a day from `since` until `until` shows it."""
         attributes = attributes_of(timed.event)
-        environment = wire_name(attributes.environment) if attributes.environment else ""
+        environment = name_if_set(attributes.environment)
         return Entry(
             id=event_id(timed.event),
             title=timed.event.title,

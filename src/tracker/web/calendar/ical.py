@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.times import micros
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import MICROS
 from tracker.web.icalendar import calendar_of, escaped, utc_text
 
@@ -51,15 +51,15 @@ def _event(timed: TimedEvent) -> Iterator[str]:
 
 def _description(event: event_pb.Event) -> str:
     attributes = attributes_of(event)
-    status = wire_name(attributes.status).replace("_", " ") if attributes.status else ""
+    status = name_if_set(attributes.status).replace("_", " ")
     facts = (("Status", status), ("Owner", attributes.owner), ("Priority", _priority(attributes)))
     lines = [f"{name}: {value}" for name, value in facts if value]
     return "\n".join(filter(None, [*lines, f"Event: {event_id(event)}", attributes.message]))
 
 
 def _environment(attributes: event_pb.EventAttributes) -> str:
-    return wire_name(attributes.environment) if attributes.environment else ""
+    return name_if_set(attributes.environment)
 
 
 def _priority(attributes: event_pb.EventAttributes) -> str:
-    return wire_name(attributes.priority) if attributes.priority else ""
+    return name_if_set(attributes.priority)

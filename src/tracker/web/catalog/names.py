@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.time_text import moment_text
 from tracker.web.entry_address import CATALOG
 from tracker.web.explorer.state import State
@@ -35,4 +35,4 @@ def events_address(name: str, more: str = "", period: Period | None = None) -> s
 
 def choice_words(choice: Enum) -> str:
     """Return the words of a choice, "" for one that is not made."""
-    return wire_name(choice).replace("_", " ") if choice else ""
+    return name_if_set(choice).replace("_", " ")

@@ -14,7 +14,7 @@ from tracker.domain.times import micros
 from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.number_text import number_of
 from tracker.pb import delivery_pb, event_pb
-from tracker.pb.options import number_named, wire_name
+from tracker.pb.options import name_if_set, number_named, wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.charts import ticks
 from tracker.web.site import View
@@ -168,7 +168,7 @@ def _tiles(group: delivery_pb.DeliveryGroup) -> list[Tile]:
         Tile(
             NAMES[wire_name(each.metric)],
             value_text(each),
-            wire_name(each.band) if each.band else "",
+            name_if_set(each.band),
             each.level or each.no_data,
             counted_text(each),
             f"{each.link}#events" if each.counted or each.among else "",
@@ -247,15 +247,15 @@ def _span(answer: delivery_pb.GetDeliveryMetricsResponse, visit: Visit) -> str:
 def _pairs(request: delivery_pb.GetDeliveryMetricsRequest) -> list[tuple[str, str]]:
     """Return the parameters of the same call over REST."""
     pairs = [
-        ("method", wire_name(request.method) if request.method else ""),
+        ("method", name_if_set(request.method)),
         *(("services", each) for each in request.services),
         ("team", request.team),
         *(("environments", wire_name(each)) for each in request.environments),
         ("startDate", request.start_date),
         ("endDate", request.end_date),
         ("timeZone", request.time_zone),
-        ("by", wire_name(request.by) if request.by else ""),
-        ("eventsOf", wire_name(request.events_of) if request.events_of else ""),
+        ("by", name_if_set(request.by)),
+        ("eventsOf", name_if_set(request.events_of)),
         ("group", request.group),
     ]
     return [(name, value) for name, value in pairs if value]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.query.fields import named
 from tracker.domain.times import duration_micros
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import cell
 from tracker.web.explorer.state import COLUMNS, period_of, state_of
@@ -64,7 +64,7 @@ def _as_csv(events: Sequence[event_pb.Event], state: State) -> bytes:
         rows.append(
             [
                 moment_text(event_time(event)),
-                wire_name(status) if status else "",
+                name_if_set(status),
                 event.title,
                 "" if took is None else f"{duration_micros(took) / MICROS:g}",
                 *(cell(event, field) if field else "" for field in fields),

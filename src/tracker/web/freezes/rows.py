@@ -9,7 +9,7 @@ from protobuf.wkt import Timestamp
 from tracker.domain.times import micros, timestamp
 from tracker.pb import freeze_pb
 from tracker.permissions import Permission
-from tracker.web.tones import Label
+from tracker.web.tones import UNKNOWN, Label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,6 @@ _LOOKS: Final = {
     freeze_pb.FreezeType.HARD: Label("hard", "bad", "lock"),
     freeze_pb.FreezeType.SOFT: Label("soft", "warn", "triangle"),
 }
-_UNKNOWN: Final = Label("unknown", "note", "dot")
 _NAMES: Final = 5
 """How many names of a kind are shown before the others are counted."""
 
@@ -93,7 +92,7 @@ def _brief(names: Sequence[str]) -> str:
 
 def look_of(window: freeze_pb.FreezeWindow) -> Label:
     """Return how a freeze window looks."""
-    return _LOOKS.get(window.type, _UNKNOWN)
+    return _LOOKS.get(window.type, UNKNOWN)
 
 
 def _row(

@@ -8,7 +8,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.times import micros
 from tracker.pb import version_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import moment_text
 from tracker.web.matrix.state import state_of
 from tracker.web.spreadsheets import csv_of, download
@@ -52,13 +52,13 @@ def _row(each: version_pb.DeployedVersion) -> list[str]:
     since = "" if each.since is None else moment_text(micros(each.since))
     return [
         each.service,
-        wire_name(each.environment) if each.environment else "",
+        name_if_set(each.environment),
         *(each.region, each.cluster, each.version, since, each.deployed_by, each.previous_version),
         "true" if each.rolled_back else "",
         "" if each.behind_newest is None else str(each.behind_newest.value),
         each.newest_version,
         "" if each.behind_previous_environment is None else str(each.behind_previous_environment.value),
-        wire_name(before) if before else "",
+        name_if_set(before),
         later.version if later else "",
         wire_name(later.status) if later and later.status else "",
         each.compared_version,

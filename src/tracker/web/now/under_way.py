@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.times import duration_micros
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import MICROS
 from tracker.web.event_rows import event_row
 from tracker.web.query_terms import ENDED, one_of, term
@@ -110,7 +110,7 @@ async def without_ended(visit: Visit, events: Sequence[event_pb.Event]) -> Seque
 def _like(event: event_pb.Event) -> str:
     """Return the query for what was done before of the same kind, and ended well."""
     attributes = attributes_of(event)
-    environment = wire_name(attributes.environment) if attributes.environment else ""
+    environment = name_if_set(attributes.environment)
     terms = (
         term("service", attributes.service),
         term("environment", environment),

@@ -10,7 +10,7 @@ from tracker.domain.events import attributes_of
 from tracker.domain.times import micros, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set, wire_name
 from tracker.time_text import MICROS, TIME
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def entries_of(event: event_pb.Event, times: Times) -> dict[str, str]:
         "title": event.title,
         **{name: getattr(attributes, name) for name in _TEXTS},
         **{name: getattr(links, name) for name in _LINKS},
-        **{name: wire_name(value) if value else "" for name, value in enums.items()},
+        **{name: name_if_set(value) for name, value in enums.items()},
         "impact": "1" if attributes.impact else "",
         "stake_holders": ", ".join(attributes.stake_holders),
         "labels": "\n".join(f"{name}: {value}" for name, value in sorted(attributes.labels.items())),

@@ -12,7 +12,7 @@ from protobuf.wkt import UInt32Value
 from tracker.domain.events import attributes_of
 from tracker.domain.times import interval_for, micros
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
+from tracker.pb.options import name_if_set
 from tracker.time_text import moment_text
 from tracker.web.charts import Tick, tick_text
 from tracker.web.event_rows import event_row
@@ -183,7 +183,7 @@ def _lane(timed: TimedEvent, by: str) -> str:
     attributes = attributes_of(timed.event)
     if by == "service":
         return attributes.service
-    return wire_name(attributes.environment) if attributes.environment else ""
+    return name_if_set(attributes.environment)
 
 
 def _row(visit: Visit, timed: TimedEvent, deployments: Deployments) -> BarRow:

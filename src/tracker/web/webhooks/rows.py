@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.times import micros
 from tracker.pb import webhook_pb
-from tracker.web.tones import Label
+from tracker.web.tones import UNKNOWN, Label
 from tracker.web.visit import address
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _LOOKS: Final = {
     _State.delivered: Label("delivered", "ok", "check"),
     _State.failed: Label("failed", "bad", "cross"),
 }
-_UNKNOWN: Final = Label("unknown", "note", "dot")
 STATES: Final = (("", "all"), ("waiting", "waiting"), ("delivered", "delivered"), ("failed", "failed"))
 """The states of messages by which a list is filtered, and their words."""
 
@@ -84,7 +83,7 @@ def delivery_row(delivery: webhook_pb.WebhookDelivery, times: Times) -> Delivery
         delivery.type,
         address(f"/events/{delivery.event_id}", {}) if delivery.event_id else "",
         times.tag(delivery.created_at, age=True),
-        _LOOKS.get(delivery.state, _UNKNOWN),
+        _LOOKS.get(delivery.state, UNKNOWN),
         delivery.attempts,
         times.tag(delivery.next_attempt_at, age=True),
         times.tag(delivery.last_attempt_at, age=True),
