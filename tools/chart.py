@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CHART = Path("deploy", "helm", "tracker")
+LITESTREAM = Path("deploy", "litestream", "values.yaml")
 OLDEST = "v1.29.0"
 """The oldest Kubernetes that the chart is for; its schemas are checked beside the newest."""
 PLAIN = {"kubernetes.yaml": {}, "kubernetes-mongodb.yaml": {"mongodb": {"enabled": True}}}
@@ -108,7 +109,8 @@ def plain(values: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Check the chart, and write or compare the plain manifests."""
-    for values in (*PLAIN.values(), ALL, {**ALL, "mongodb": {"enabled": True}}):
+    litestream = yaml.safe_load(LITESTREAM.read_text())
+    for values in (*PLAIN.values(), ALL, {**ALL, "mongodb": {"enabled": True}}, litestream):
         print(f"{CHART}: {check(values)} documents are valid")
     for what, values in REFUSED.items():
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import apsw
 import httpx2
 import pytest
+import yaml
 from tests.docs.pages import ROOT
 from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
@@ -44,6 +45,16 @@ def replicated(environ: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
+def restore_as_in_a_pod(database: Path, environ: dict[str, str]) -> None:
+    """Run the init container of the values for the Helm chart."""
+    values = yaml.safe_load((CONFIG.parent / "values.yaml").read_text())
+    asked, _ = (each["args"] for each in values["initContainers"])
+    places = {"/litestream/litestream.yml": str(CONFIG), "/data/tracker.db": str(database)}
+    assert LITESTREAM is not None
+    arguments = [places.get(each, each) for each in asked]
+    subprocess.run([LITESTREAM, *arguments], env=os.environ | environ, check=True, stderr=subprocess.DEVNULL)
+
+
 def titles(server: ServerProcess) -> set[str]:
     answer = httpx2.get(f"http://127.0.0.1:{server.http_port}/api/v1alpha1/events/list?perPage=1000")
     return {each["title"] for each in answer.json()["events"]}
@@ -68,6 +79,8 @@ def test_a_store_that_litestream_replicates_is_restored_after_the_machine_is_los
     database, replica = tmp_path / "here" / "tracker.db", tmp_path / "replica"
     database.parent.mkdir()
     environ = {"DATABASE_PATH": str(database), "LITESTREAM_REPLICA_URL": f"file://{replica}"}
+    restore_as_in_a_pod(database, environ)
+    assert not database.exists()
     with ServerProcess(database) as server, replicated(environ):
         recorded = {record(server, f"before {number}") for number in range(50)}
         deadline = time.monotonic() + PATIENCE
@@ -76,7 +89,10 @@ def test_a_store_that_litestream_replicates_is_restored_after_the_machine_is_los
             assert time.monotonic() < deadline
         server.kill()
     shutil.rmtree(database.parent)
-    with ServerProcess(restored(tmp_path / "back.db", environ)) as back:
+    database.parent.mkdir()
+    for _ in range(2):
+        restore_as_in_a_pod(database, environ)
+    with ServerProcess(database) as back:
         assert titles(back) == recorded
         record(back, "after")
         assert back.terminate() == 0
