@@ -30,6 +30,8 @@ def settings(settings: Settings) -> Settings:
 
 async def test_every_reason_leads_to_what_it_is_about(http: httpx2.AsyncClient) -> None:
     assert "Check before you deploy" in (await page(http, "/deploy-check")).text
+    form = await page(http, "/deploy-check?service=cart&environment=prod")
+    assert form.one("option", selected="").text == "production"
     down = await record(http, "Down", type="incident", status="open", environment="production")
     lock = {"service": "cart", "environment": "production", "who": "ana"}
     held = (await http.post("/api/v1alpha1/lock", json=lock)).json()["lock"]["id"]

@@ -133,7 +133,7 @@ class DeploymentCheck:
         if asked.event:
             await set_status(visit, asked.event, event_pb.Status.start, reason)
             return Done(address(f"/events/{asked.event}", {}), "The deployment has begun, with your reason.")
-        number = number_named(event_pb.Environment.desc(), environment_name(asked.environment))
+        number = number_named(event_pb.Environment.desc(), asked.environment)
         request = event_pb.CreateEventRequest(
             title=f"Deploy {asked.service} {asked.version}".rstrip(),
             attributes=event_pb.EventAttributes(
@@ -152,7 +152,8 @@ class DeploymentCheck:
 
 
 def _asked(visit: Visit) -> Asked:
-    return Asked(*(visit.one(name) for name in Asked.__slots__))
+    asked = {name: visit.one(name) for name in Asked.__slots__}
+    return Asked(**asked | {"environment": environment_name(asked["environment"])})
 
 
 async def _answer(visit: Visit, asked: Asked) -> Answer:

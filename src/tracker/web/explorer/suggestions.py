@@ -25,6 +25,7 @@ _WRITTEN: Final = re.compile(
 _NAMES: Final = (*(field.name for field in FIELDS), "since", "until", "has", "label.")
 _MOST: Final = 12
 _COUNTED: Final = 200
+_DIGITS: Final = 9
 _TIMES: Final = ("1h", "24h", "7d", "today", "yesterday")
 
 
@@ -43,9 +44,8 @@ class Suggestions:
 
     async def show(self, visit: Visit) -> HttpResponse:
         """Return the suggestions for a query `q` with the cursor `at` a character, as JSON."""
-        query = visit.one("q")
-        at = int(visit.one("at")) if visit.one("at").isdecimal() else len(query)
-        before = query[:at]
+        query, at = visit.one("q"), visit.one("at")[:_DIGITS]
+        before = query[: int(at)] if at.isdecimal() else query
         found = _WRITTEN.search(before)
         start, suggestions = len(before), list[Suggestion]()
         if found is not None:

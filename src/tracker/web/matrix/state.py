@@ -90,7 +90,9 @@ class State(PageState):
 
 def state_of(visit: Visit) -> State:
     """Return what the address of a visit asks for."""
-    return State(**{name: visit.one(name) for name in State.__slots__})
+    asked = {name: visit.one(name) for name in State.__slots__}
+    environments = {name: environment_name(asked[name]) for name in ("environment", "against")}
+    return State(**asked | environments)
 
 
 def moment_of(visit: Visit, name: str, text: str) -> int | None:
@@ -105,7 +107,7 @@ def moment_of(visit: Visit, name: str, text: str) -> int | None:
 def _environment(name: str, text: str) -> event_pb.Environment:
     if not text:
         return event_pb.Environment(0)
-    number = number_named(event_pb.Environment.desc(), environment_name(text))
+    number = number_named(event_pb.Environment.desc(), text)
     if not number:
         raise invalid(FieldViolation(name, f"expected an environment of events, got {text!r}"))
     return event_pb.Environment(number)
