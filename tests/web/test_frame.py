@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -105,6 +106,55 @@ async def test_a_parameter_that_a_page_has_not_is_named_on_it_and_refused_for_a_
     for path in ("/events.csv?frm=1d", "/events.ndjson?frm=1d", "/calendar.ics?x=1", "/freezes.ics?x=1"):
         answer = await http.get(path)
         assert (answer.status_code, "nknown parameter" in answer.text) == (400, True), path
+
+
+WRONG_VALUES = (
+    ("/events?sort=tme&x=", "sort: expected time, got 'tme'; unknown parameter x"),
+    ("/events?live=yes", "live: expected one of 0, 1, got 'yes'"),
+    ("/events?cols=service,srvice", "cols: expected fields of events, got 'srvice'; did you mean service?"),
+    (
+        f"/events?cols={','.join(f'label.l{n}' for n in range(13))}",
+        "cols: expected at most 12 fields, got 13",
+    ),
+    ("/events?part=mian&wait=yes", "part: expected one of main, facets, chart, got 'mian'; wait: expected 1"),
+    (
+        "/timeline?by=team&lanes=1",
+        "by: expected one of service, environment, got 'team'; lanes: expected all",
+    ),
+    ("/calendar?first=tuesday", "first: expected one of Monday, Sunday, Saturday, got 'tuesday'"),
+    ("/catalog?view=grph&facet=x", "view: expected graph, got 'grph'; facet: expected one of now, type"),
+    ("/catalog?view=graph&depth=9", "depth: expected one of 1, 2, got '9'"),
+    ("/catalog?view=graph&zoom=75", "zoom: expected one of fit, 50, 100, 150, got '75'"),
+    ("/matrix?changes=yes", "changes: expected one of 0, 1, got 'yes'"),
+    ("/record?type=deploy", "type: expected one of deployment, "),
+    ("/record?start=soon&impact=0", "impact: expected 1, got '0'; start: expected a time such as 2h"),
+    ("/locks?zone=Europe/Pariss", "zone: expected a time zone such as Europe/Paris, got 'Europe/Pariss'"),
+    ("/?" + "&" * 100, "expected at most 100 parameters, got 101"),
+)
+
+
+@pytest.mark.parametrize(("path", "said"), WRONG_VALUES)
+async def test_a_value_that_a_page_can_not_use_is_named_on_it(
+    http: httpx2.AsyncClient, path: str, said: str
+) -> None:
+    if path.startswith("/catalog"):
+        await http.post("/api/v1alpha1/catalog", json={"name": "cart"})
+    assert f"Ignored: {said}" in (await page(http, path)).one("main").text
+
+
+async def test_a_value_may_be_in_any_case_and_one_that_a_file_can_not_use_refuses_it(
+    http: httpx2.AsyncClient,
+) -> None:
+    for path in ("/calendar?first=SUNDAY", "/timeline?by=Environment&lanes=", "/events?sort=time&live=0"):
+        assert "Ignored" not in (await page(http, path)).one("main").text, path
+    for path, said in (
+        ("/events.csv?sort=tme", "Sort: expected time, got 'tme'"),
+        ("/events.ndjson?cols=srvice", "Cols: expected fields of events, got"),
+        ("/matrix.csv?changes=yes", "Changes: expected one of 0, 1"),
+        ("/calendar.ics?zone=Pariss", "zone: expected a time zone such as Europe/Paris"),
+    ):
+        answer = await http.get(path)
+        assert (answer.status_code, said in html.unescape(answer.text)) == (400, True), path
 
 
 async def test_a_page_that_is_sent_holds_no_memory(app: App, http: httpx2.AsyncClient) -> None:

@@ -196,7 +196,7 @@ def _fact(name: str, value: str) -> Fact:
 async def _changes(visit: Visit, event: event_pb.Event) -> Changes:
     """Return the newest entries, which the event has, and the others where they are asked for."""
     changelog, total = event.changelog, event.changelog_total or len(event.changelog)
-    whole = visit.one("changelog") == "all"
+    whole = bool(visit.choice("changelog", ("all",)))
     if whole and event.changelog_total:
         found = await visit.ask(
             event_pb.GetEventChangelogRequest(id=event_id(event), per_page=UInt32Value(value=_ENTRIES)),

@@ -202,7 +202,7 @@ class Site:
 
     def _answer(self, visit: Visit, path: str, view: View) -> HttpResponse:
         template = _templates(self._navigation).get_template(view.template)
-        ignored = visit.unknown if view.status == HTTPStatus.OK else ""
+        ignored = visit.ignored if view.status == HTTPStatus.OK else ""
         frame = {"visit": visit, "times": visit.times, "path": path, "ignored": ignored}
         body = template.render(view.values, **frame).encode()
         if (

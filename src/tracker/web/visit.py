@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from tracker import time_text
 from tracker.domain.query.fields import BY_NAME
-from tracker.errors import Reason, TrackerError, nearest
+from tracker.errors import FieldViolation, Reason, TrackerError, nearest
 from tracker.permissions import Permission
 from tracker.services.context import permission_required
 from tracker.transcoding.unknown import Unknown, refusal
@@ -17,7 +17,7 @@ from tracker.web.forms import NO_FORM, NOTICE, csrf_of
 from tracker.web.times import Times
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Collection, Mapping
 
     from protobuf import Message
 
@@ -33,6 +33,8 @@ _MAX_PARAMETERS = 100
 _HINTS = 3
 """Unknown parameters for which it is looked what may have been meant."""
 _THEMES = ("light", "dark")
+_SHOWN = 100
+"""Characters that are shown of a wrong value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,15 @@ class Visit:
         self.call = call
         self._rpcs = rpcs
         self._login = login
+        self._known = dict[str, None]()
+        self._wrong = dict[str, FieldViolation]()
+        if (count := request.query.count("&") + 1) > _MAX_PARAMETERS:
+            self.ignore("", f"at most {_MAX_PARAMETERS} parameters", count)
         self.pairs = tuple(
-            parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="replace")
-            if request.query.count("&") < _MAX_PARAMETERS
+            parse_qsl(request.query, keep_blank_values=True, errors="replace")
+            if count <= _MAX_PARAMETERS
             else ()
         )
-        self._known = dict[str, None]()
         self.cookies = cookies = _cookies(call.headers.get("cookie", ""))
         self.headers: list[tuple[str, str]] = []
         """What the answer has besides the headers of every page."""
@@ -69,9 +74,12 @@ class Visit:
         self.form = NO_FORM
         self._changes = 0
         self.theme = theme if (theme := cookies.get("theme", "")) in _THEMES else ""
-        self.asked_zone = self.one("zone")
-        chosen = self.asked_zone or cookies.get("zone", "")
-        zone = time_text.read_zone(chosen) if chosen else None
+        asked, usual = self.one("zone"), cookies.get("zone", "")
+        zone = time_text.read_zone(asked) if asked else None
+        if asked and zone is None:
+            self.ignore("zone", "a time zone such as Europe/Paris", asked)
+        self.asked_zone = zone.key if zone else ""
+        zone = zone or (time_text.read_zone(usual) if usual else None)
         self.clock = time_text.Clock(clock.now, zone or clock.zone)
         self.server_zone = clock.zone.key
         self.times = Times(self.clock)
@@ -92,23 +100,27 @@ class Visit:
         return self.clock.zone.key
 
     @property
-    def unknown(self) -> str:
-        """Which parameters of the address the page has not looked for until now, "" for none."""
-        names = list(dict.fromkeys(name for name, _ in self.pairs if name not in self._known))
-        if not names:
-            return ""
-        known = [*self._known, *(f"q={field}:…" for field in BY_NAME if "q" in self._known)]
-        hinted = [Unknown("parameter", name, nearest(name, known)) for name in names[:_HINTS]]
-        return refusal([*hinted, *(Unknown("parameter", name) for name in names[_HINTS:])]).message
+    def ignored(self) -> str:
+        """What of the address nothing has looked for until now, or could use; "" for nothing."""
+        said = [each.sentence for each in self._wrong.values()]
+        if names := list(dict.fromkeys(name for name, _ in self.pairs if name not in self._known)):
+            known = [*self._known, *(f"q={field}:…" for field in BY_NAME if "q" in self._known)]
+            hinted = [Unknown("parameter", name, nearest(name, known)) for name in names[:_HINTS]]
+            said.append(refusal([*hinted, *(Unknown("parameter", name) for name in names[_HINTS:])]).message)
+        return "; ".join(said)
 
-    def refuse_unknown(self) -> None:
-        """Check that the address has no parameter that nothing has looked for: a file can't warn of it.
+    def refuse_ignored(self) -> None:
+        """Check that nothing of the address is ignored: a file can't warn of it.
 
         Raises:
-            TrackerError: INVALID_ARGUMENT; it has one.
+            TrackerError: INVALID_ARGUMENT; something is.
         """
-        if unknown := self.unknown:
-            raise TrackerError(Reason.INVALID_FIELD, unknown)
+        if ignored := self.ignored:
+            raise TrackerError(Reason.INVALID_FIELD, ignored, violations=[*self._wrong.values()])
+
+    def ignore(self, name: str, expected: str, got: object, hint: str = "") -> None:
+        """Have the page say that a parameter is not what is expected of it."""
+        self._wrong[name] = FieldViolation(name, f"expected {expected}, got {repr(got)[:_SHOWN]}{hint}")
 
     def all(self, name: str) -> list[str]:
         """Return the values of a parameter of the address, as they are."""
@@ -118,6 +130,15 @@ class Visit:
     def one(self, name: str) -> str:
         """Return the last value of a parameter of the address, without the spaces around it."""
         return next(reversed(self.all(name)), "").strip()
+
+    def choice(self, name: str, known: Collection[str], otherwise: str = "") -> str:
+        """Return which of the known values a parameter has, in any case, or `otherwise`; ignore others."""
+        value = self.one(name)
+        found = next((each for each in known if each.lower() == value.lower()), "")
+        if value and not found:
+            words = [each for each in known if each]
+            self.ignore(name, f"{'one of ' if len(words) > 1 else ''}{', '.join(words)}", value)
+        return found or otherwise
 
     def several(self, name: str) -> tuple[str, ...]:
         """Return the values of a parameter of the address; each may name several, with commas."""

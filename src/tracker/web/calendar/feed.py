@@ -35,7 +35,7 @@ class CalendarFeed:
         now = visit.clock.now - visit.clock.now % MICROS
         query = visit.one("query") or SHOWN
         try:
-            visit.refuse_unknown()
+            visit.refuse_ignored()
             found = await events_of(visit, query, Period(now - _BACK, now + _AHEAD))
         except TrackerError as error:
             return refusal(error)

@@ -72,7 +72,7 @@ class Calendar:
         by_start = sorted(events, key=lambda each: each.start)
         weeks = [[days.day(each) for each in dates[at : at + 7]] for at in range(0, len(dates), 7)]
         return View(
-            "calendar/main.html" if visit.one("part") else "calendar/page.html",
+            "calendar/main.html" if visit.choice("part", ("main",)) else "calendar/page.html",
             state=state,
             weeks=weeks,
             columns=[

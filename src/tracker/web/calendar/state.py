@@ -58,12 +58,11 @@ def state_of(visit: Visit) -> State:
     Raises:
         TrackerError: INVALID_ARGUMENT; it names no month or week.
     """
-    week, month, first = visit.one("week"), visit.one("month"), visit.one("first").capitalize()
+    week, month = visit.one("week"), visit.one("month")
     day = visit.times.local(visit.clock.now).date()
     if week or month:
         day = _read("week", week) if week else _read("month", f"{month}-01")
-    first = first if first in FIRST_DAYS else ""
-    return State(day, bool(week), visit.one("q"), visit.asked_zone, first)
+    return State(day, bool(week), visit.one("q"), visit.asked_zone, visit.choice("first", FIRST_DAYS))
 
 
 def _read(name: str, text: str) -> date:

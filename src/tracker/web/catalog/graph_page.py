@@ -65,7 +65,7 @@ async def graph_page(visit: Visit, layouts: Layouts) -> View:
     """Show the graph around the entry that `of` names, or the names that contain it, or the whole graph."""
     entries, now = await asyncio.gather(part(all_entries(visit)), part(health(visit)))
     wanted = next(reversed(visit.all("of")), "")
-    depth = visit.one("depth") if visit.one("depth") in _DEPTHS else _DEPTHS[0]
+    depth = visit.choice("depth", _DEPTHS, _DEPTHS[0])
     dependencies = dependencies_of(entries.value or ())
     start = wanted if wanted in dependencies.names else wanted.strip()
     found = start in dependencies.names
@@ -86,7 +86,7 @@ async def graph_page(visit: Visit, layouts: Layouts) -> View:
         names=dependencies.names,
         depth=depth,
         depths=[(each, graph_address(start, int(each))) for each in _DEPTHS],
-        zoom=visit.one("zoom") if visit.one("zoom") in _ZOOMS else "",
+        zoom=visit.choice("zoom", _ZOOMS),
         zooms=[(each, visit.here("/catalog", zoom=each)) for each in _ZOOMS],
     )
 

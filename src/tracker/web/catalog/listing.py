@@ -145,7 +145,7 @@ def _facet(visit: Visit, name: str, rows: Sequence[Row], wanted: Mapping[str, Ab
     counts = Counter(value for row in rows if _passes(row, others) for value in row.values[name])
     counts.update(dict.fromkeys(wanted[name], 0))
     ordered = sorted(counts, key=lambda value: (value not in wanted[name], -counts[value], value))
-    shown = ordered if visit.one("facet") == name else ordered[:_VALUES]
+    shown = ordered if visit.choice("facet", _FIELDS) == name else ordered[:_VALUES]
     return Facet(
         name,
         [_value(visit, name, value, counts[value], chosen=value in wanted[name]) for value in shown],

@@ -28,7 +28,7 @@ class Catalog:
         """Show what the parameters of the address ask for."""
         if names := visit.all("name"):
             return await entry_page(visit, names[-1])
-        if visit.one("view") == GRAPH:
+        if visit.choice("view", (GRAPH,)):
             return await graph_page(visit, self._layouts)
         return await listing(visit)
 

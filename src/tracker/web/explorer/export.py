@@ -36,7 +36,7 @@ class Export:
     async def show(self, visit: Visit) -> HttpResponse:
         """Return the file."""
         state = state_of(visit)
-        visit.refuse_unknown()
+        visit.refuse_ignored()
         events = await _events(visit, state)
         body = _as_csv(events, state) if self._is_csv else _as_ndjson(events)
         media_type = "text/csv; charset=utf-8" if self._is_csv else "application/x-ndjson"

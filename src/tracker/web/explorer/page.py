@@ -86,9 +86,9 @@ class Explorer:
             return HttpResponse(
                 b"", [("location", first), ("cache-control", "no-store")], HTTPStatus.SEE_OTHER
             )
-        state, asked = state_of(visit), visit.one("part")
+        state, asked = state_of(visit), visit.choice("part", _TEMPLATES)
         period = period_of(state, visit.clock)
-        whole, main = asked not in _TEMPLATES or not asked, asked == "main"
+        whole, main = not asked, asked == "main"
         facets = asyncio.ensure_future(
             _wanted(whole or asked == "facets", lambda: facets_of(visit, state, period))
         )
@@ -99,13 +99,13 @@ class Explorer:
                 _wanted(bool(state.open) and (whole or main), lambda: event_detail(visit, state.open)),
                 _wanted(whole or main, lambda: saved_views(visit, state)),
             )
-            patience = PATIENCE if whole and not visit.one("wait") else None
+            patience = PATIENCE if whole and not visit.choice("wait", ("1",)) else None
             await asyncio.wait((facets, bars), timeout=patience)
         finally:
             facets.cancel()
             bars.cancel()
         return View(
-            _TEMPLATES.get(asked, _TEMPLATES[""]),
+            _TEMPLATES[asked],
             state=state,
             rows=rows,
             facets=_arrived(facets),

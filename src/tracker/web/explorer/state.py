@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
-from tracker.domain.query.fields import FACETS, named
-from tracker.errors import FieldViolation, invalid
+from tracker.domain.query.fields import BY_NAME, FACETS, named
+from tracker.errors import FieldViolation, invalid, nearest
 from tracker.time_text import EARLIEST, MICROS, MINUTE, moment_text
 from tracker.web.page_state import PageState
 from tracker.web.times import read_time
@@ -80,17 +80,22 @@ class State(PageState):
 
 def state_of(visit: Visit) -> State:
     """Return what the address of a visit says."""
-    columns = tuple(name for name in visit.several("cols") if named(name) is not None)[:_MOST_COLUMNS]
+    asked = visit.several("cols")
+    columns = tuple(name for name in asked if named(name) is not None)
+    if wrong := next((name for name in asked if name not in columns), ""):
+        visit.ignore("cols", "fields of events", wrong, nearest(wrong, BY_NAME))
+    elif len(columns) > _MOST_COLUMNS:
+        visit.ignore("cols", f"at most {_MOST_COLUMNS} fields", len(columns))
     return State(
         query=visit.one("q"),
         since=visit.one("from") or DEFAULT_RANGE,
         until=visit.one("to"),
         zone=visit.asked_zone,
-        columns=columns or DEFAULT_COLUMNS,
-        oldest_first=visit.one("sort") == "time",
+        columns=columns[:_MOST_COLUMNS] or DEFAULT_COLUMNS,
+        oldest_first=bool(visit.choice("sort", ("time",))),
         page=visit.one("page"),
         open=visit.one("event"),
-        live=visit.one("live") == "1",
+        live=visit.choice("live", ("0", "1")) == "1",
     )
 
 

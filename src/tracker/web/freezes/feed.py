@@ -29,7 +29,7 @@ class FreezeFeed:
             service=visit.one("service"), environment=visit.one("environment"), team=visit.one("team")
         )
         try:
-            visit.refuse_unknown()
+            visit.refuse_ignored()
             while True:
                 found = await visit.ask(request, freeze_pb.ListFreezeWindowsResponse)
                 windows += [each for each in found.freeze_windows if each.active]

@@ -41,7 +41,7 @@ class Insights:
     async def show(self, visit: Visit) -> View:
         """Show the page."""
         state = state_of(visit)
-        template = "insights/main.html" if visit.one("part") == "main" else "insights/page.html"
+        template = "insights/main.html" if visit.choice("part", ("main",)) else "insights/page.html"
         try:
             scope = await scope_of(visit, state)
         except TrackerError as error:  # what was entered stays

@@ -41,7 +41,7 @@ class LocksPage:
         wanted = {name: visit.one(name) for name in _FILTERS}
         given = {name: value for name, value in wanted.items() if value}
         return View(
-            "locks/list.html" if visit.one("part") == "main" else "locks/page.html",
+            "locks/list.html" if visit.choice("part", ("main",)) else "locks/page.html",
             wanted=wanted,
             filtered=bool(given),
             locks=await part(_locks(visit, wanted)),

@@ -35,7 +35,7 @@ class MatrixFile:
     async def show(self, visit: Visit) -> HttpResponse:
         """Return the file."""
         state, token = state_of(visit), ""
-        visit.refuse_unknown()
+        visit.refuse_ignored()
         rows: list[list[str]] = []
         while len(rows) < _MOST:
             request = state.request(visit, token, UInt32Value(value=200))

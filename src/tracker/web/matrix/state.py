@@ -92,7 +92,7 @@ def state_of(visit: Visit) -> State:
     """Return what the address of a visit asks for."""
     asked = {name: visit.one(name) for name in State.__slots__}
     environments = {name: environment_name(asked[name]) for name in ("environment", "against")}
-    return State(**asked | environments)
+    return State(**asked | environments | {"changes": visit.choice("changes", ("0", "1"))})
 
 
 def moment_of(visit: Visit, name: str, text: str) -> int | None:

@@ -115,7 +115,7 @@ class Now:
         quiet = all(each is not None and not each.total for each in lists)
         visit.headers.append(seen.cookie)
         return View(
-            "now/parts.html" if visit.one("part") == "main" else "now/page.html",
+            "now/parts.html" if visit.choice("part", ("main",)) else "now/page.html",
             works=works,
             incidents=incidents,
             locks=locks,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TEXTS: Final = (*("service", "owner", "version", "message", "related_id", "source", "region", "cluster"),)
 _LINKS: Final = ("pull_request_link", "ticket")
-_ENUMS: Final[Mapping[str, type[Enum]]] = {
+CHOICES: Final[Mapping[str, type[Enum]]] = {
     "type": event_pb.Type,
     "environment": event_pb.Environment,
     "status": event_pb.Status,
@@ -35,14 +35,14 @@ _MINUTE: Final = len("2026-01-31T12:00")
 
 def options(name: str, nothing: str = "") -> tuple[tuple[str, str], ...]:
     """Return the values of a field, and their words; `nothing` are those of no value."""
-    values = [(wire_name(each), wire_name(each).replace("_", " ")) for each in _ENUMS[name] if each]
+    values = [(wire_name(each), wire_name(each).replace("_", " ")) for each in CHOICES[name] if each]
     return (("", nothing), *values) if nothing else tuple(values)
 
 
 def entries_of(event: event_pb.Event, times: Times) -> dict[str, str]:
     """Return what the fields of a form say of an event."""
     attributes, links = attributes_of(event), event.links or event_pb.EventLinks()
-    enums = {name: getattr(attributes, name) for name in _ENUMS}
+    enums = {name: getattr(attributes, name) for name in CHOICES}
     return {
         "title": event.title,
         **{name: getattr(attributes, name) for name in _TEXTS},
@@ -84,7 +84,7 @@ def event_in(visit: Visit, before: event_pb.Event) -> event_pb.Event:
     attributes = copy.copy(attributes_of(before))
     for name in _TEXTS:
         setattr(attributes, name, form.text(name).strip())
-    for name, enum in _ENUMS.items():
+    for name, enum in CHOICES.items():
         known = {wire_name(each): each for each in enum}
         value = known.get(form.text(name)) if form.text(name) else enum(0)
         if value is None:

@@ -13,10 +13,10 @@ from tracker.domain.times import micros, timestamp
 from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.permissions import Permission
-from tracker.time_text import MICROS, micros_of, moment_text
+from tracker.time_text import MICROS, TIME, micros_of, moment_text
 from tracker.web.deployments.address import check_address
 from tracker.web.forms import Done
-from tracker.web.record.entries import entries_of, event_in, moment_entry, moment_of, options
+from tracker.web.record.entries import CHOICES, entries_of, event_in, moment_entry, moment_of, options
 from tracker.web.site import View
 from tracker.web.visit import address
 
@@ -40,6 +40,8 @@ _RULES: Final = (
     ("month", "every month"),
 )
 _DAYS: Final = {"day": 1, "week": 7, "fortnight": 14}
+_MOMENTS: Final = {"start_date": "start", "end_date": "end"}
+"""The parameters of the address for fields with times."""
 _SATURDAY: Final = 5
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 
@@ -52,13 +54,18 @@ class Record:
     async def show(self, visit: Visit) -> View:
         """Show the form."""
         begins = entries_of(event_pb.Event(), visit.times)
-        begins |= {name: value for name in begins if (value := visit.one(name))}
-        for name, short in (("start_date", "start"), ("end_date", "end")):
-            moment = moment_of(visit, visit.one(short)) if visit.one(short) else None
+        choices = {"impact": ("1",), **{name: dict(options(name)) for name in CHOICES}}
+        for name in (each for each in begins if each not in _MOMENTS):
+            begins[name] = visit.choice(name, choices[name]) if name in choices else visit.one(name)
+        for name, short in _MOMENTS.items():
+            text = visit.one(short)
+            moment = moment_of(visit, text) if text else None
             if moment is not None:
                 begins[name] = moment_entry(moment, visit.times)
                 if moment > visit.clock.now:
-                    begins["status"] = visit.one("status") or "planned"
+                    begins["status"] = begins["status"] or "planned"
+            elif text:
+                visit.ignore(short, TIME, text)
         return View(
             "record/record.html",
             begins=begins,

@@ -117,7 +117,7 @@ class Timeline:
             chart = _chart(visit, state, period, found.value, overlaps.value, freezes.value or ())
         since, until = moment_text(period.since), moment_text(period.until)
         return View(
-            "timeline/main.html" if visit.one("part") else "timeline/page.html",
+            "timeline/main.html" if visit.choice("part", ("main",)) else "timeline/page.html",
             state=state,
             chart=Part(chart, found.error),
             overlaps=overlaps,

@@ -63,7 +63,7 @@ class State(PageState):
 
 def state_of(visit: Visit) -> State:
     """Return what the address of a visit says."""
-    since, until, by = visit.one("from"), visit.one("to"), visit.one("by")
+    since, until = visit.one("from"), visit.one("to")
     if not since:
         since, until = _USUAL[0], until or _USUAL[1]
     return State(
@@ -71,8 +71,8 @@ def state_of(visit: Visit) -> State:
         since,
         until,
         visit.asked_zone,
-        by if by in LANES else LANES[0],
-        visit.one("lanes") == "all",
+        visit.choice("by", LANES, LANES[0]),
+        bool(visit.choice("lanes", ("all",))),
     )
 
 

@@ -102,7 +102,8 @@ async def _update(visit: Visit, webhook: webhook_pb.Webhook, token: str = "") ->
 
 async def _view(visit: Visit, secret: str | None = None) -> View:
     webhook = await _stored(visit, visit.captures[0])
-    deliveries = await part(_deliveries(visit, webhook.id))
+    state = visit.choice("state", dict(STATES))
+    deliveries = await part(_deliveries(visit, webhook.id, state))
     rows, token = deliveries.value or ((), "")
     scopes = [
         f"{name} {', '.join(values)}"
@@ -126,7 +127,7 @@ async def _view(visit: Visit, secret: str | None = None) -> View:
         formats=FORMATS,
         deliveries=rows,
         error=deliveries.error,
-        state=visit.one("state"),
+        state=state,
         states=[
             (visit.here(visit.address_path, state=each, after=""), each, words) for each, words in STATES
         ],
@@ -134,9 +135,9 @@ async def _view(visit: Visit, secret: str | None = None) -> View:
     )
 
 
-async def _deliveries(visit: Visit, id_: str) -> tuple[Sequence[DeliveryRow], str]:
+async def _deliveries(visit: Visit, id_: str, state: str) -> tuple[Sequence[DeliveryRow], str]:
     request = webhook_pb.ListWebhookDeliveriesRequest(
-        id=id_, state=state_named(visit.one("state")), limit=_SHOWN, page_token=visit.one("after")
+        id=id_, state=state_named(state), limit=_SHOWN, page_token=visit.one("after")
     )
     found = await visit.ask(request, webhook_pb.ListWebhookDeliveriesResponse)
     return [delivery_row(each, visit.times) for each in found.deliveries], found.next_page_token
