@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.events import RUNNING, attributes_of, event_end, event_id, event_time, metadata_of
 from tracker.domain.freezes import frozen_until
-from tracker.domain.times import micros, timestamp
+from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.errors import nearest
 from tracker.number_text import number_of
 from tracker.pb import deployment_pb, event_pb
@@ -186,6 +186,8 @@ def _locks(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:
     if lock is None or (facts.own is not None and lock.event_id == event_id(facts.own)):
         return
     until = None if lock.expires_at is None else micros(lock.expires_at)
+    if lock.expired_at is not None:  # it is free when its delay is over
+        until = micros(lock.expired_at) + (0 if lock.lock_delay is None else duration_micros(lock.lock_delay))
     seen = readable(lock)
     text = f"locked by {lock.who or 'nobody named'}" + (f": {lock.reason}" if lock.reason else "")
     yield _reason(
