@@ -48,7 +48,6 @@ _M_ARENA_MAX = -8
 """The parameter of GNU's `mallopt` for how many heaps a process has."""
 _OPEN_FILES = 65_536
 
-_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104 - names to compare with, nothing is bound
 _OK = 200
 
 
@@ -245,28 +244,19 @@ def healthcheck(
 
     Exits with 0 if it is ready, else with 1.
     """
-    import http.client
-    import ssl
+    from tracker.diagnosis.network import ask, host_of
 
     settings = configuration.settings
-    host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    host, https = host_of(settings), settings.tls_cert is not None
     # Of a server that wants certificates of its clients, the port of metrics doesn't.
     port = settings.http_port if settings.tls_client_ca is None else settings.metrics_port
     seconds = 3.0 if timeout is None else max(0.1, timeout.total_seconds())
     path = "/livez" if live else "/readyz"
-    connection, scheme = http.client.HTTPConnection(host, port, timeout=seconds), "http"
-    if settings.tls_cert is not None:
-        scheme = "https"
-        context = ssl._create_unverified_context()  # noqa: S323, SLF001 - it is this machine; nothing is sent
-        connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
     try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read(1000).decode(errors="replace")
-    except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", None) or error
-        raise CommandError(f"no answer from {scheme}://{host}:{port}{path}: {why}") from None
-    finally:
-        connection.close()
+        answer = ask(host, port, path, https=https, timeout=seconds)
+    except OSError as error:
+        url = f"{'https' if https else 'http'}://{host}:{port}{path}"
+        raise CommandError(f"no answer from {url}: {error.strerror or error}") from None
     if answer.status != _OK:
+        body = answer.body[:1_000].decode(errors="replace")
         raise CommandError(f"{path} answered {answer.status}: {' '.join(body.split())}")

@@ -63,7 +63,6 @@ _CALLED_TOO: Final = {
 
 _Type, _Status = event_pb.Type, event_pb.Status
 _Environment, _Priority = event_pb.Environment, event_pb.Priority
-_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
 
 
 def days_for(events: int) -> int:

@@ -10,12 +10,12 @@ whose rates fall with a power of time.
 from __future__ import annotations
 
 import random
-import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.demo.fleet import company
+from tracker.demo.stories import STAGES, id_at
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
 from tracker.time_text import DAY, HOUR, MICROS, MINUTE
@@ -38,7 +38,6 @@ KINDS: Final[Mapping[str, float]] = {
 """How an incident comes about, and the share of incidents that do so."""
 
 _Type, _Status, _Environment = event_pb.Type, event_pb.Status, event_pb.Environment
-_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
 _TROUBLES: Final = ("error rate is high", "latency is high", "requests time out", "pods restart", "is down")
 _SLOW_TROUBLES: Final = ("memory runs out", "the disk is nearly full", "the connection pool is exhausted")
 
@@ -202,7 +201,7 @@ class Maker:
         self._releases[service] += 1
         version = f"1.{self._releases[service]}.0"
         lines = round(self._chance.lognormvariate(4.4, 1.3)) + 1 if self._chance.random() < 0.7 else 0
-        for stage in _STAGES:
+        for stage in STAGES:
             took = round(self._chance.lognormvariate(1.6, 0.6) * MINUTE)
             failed = self._chance.random() < 0.04
             status = _Status.failure if failed else _Status.success
@@ -213,7 +212,7 @@ class Maker:
             at += took + round(self._chance.expovariate(1 / (40 * MINUTE)))
 
     def _single(self, service: str, at: int, kind: float) -> None:
-        stage = self._chance.choices(_STAGES, (1, 1, 3))[0]
+        stage = self._chance.choices(STAGES, (1, 1, 3))[0]
         took = round(self._chance.lognormvariate(1.0, 1.0) * MINUTE)
         if kind < 0.85:
             title = self._chance.choice(("Set feature flag", "Change configuration"))
@@ -232,7 +231,7 @@ class Maker:
             self._add(MadeChange(service, _Type.drift, stage, at, 0, _Status.warning, f"Drift of {service}"))
 
     def _add(self, change: MadeChange) -> None:
-        change.id = self._id(change.start)
+        change.id = id_at(change.start, self._chance)
         self.changes.append(change)
 
     def danger(self, change: MadeChange) -> float:
@@ -291,7 +290,7 @@ class Maker:
         near = [*self._of.calls.get(service, ()), *self._of.callers.get(service, ())] or [service]
         for _ in range(self._chance.randrange(4, 9)):
             before = at - round(self._chance.uniform(1, 25) * MINUTE)
-            stage = self._chance.choices(_STAGES, (1, 1, 2))[0]
+            stage = self._chance.choices(STAGES, (1, 1, 2))[0]
             took = round(self._chance.lognormvariate(1.0, 0.6) * MINUTE)
             name = self._chance.choice(near)
             self._add(
@@ -324,12 +323,5 @@ class Maker:
                 message=f"calls to {told} fail" if told else "",
                 start_date=timestamp(at),
             ),
-            metadata=event_pb.EventMetadata(id=self._id(at), created_at=timestamp(at)),
-        )
-
-    def _id(self, at: int) -> str:
-        """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""
-        bits = self._chance.getrandbits(74)
-        return str(
-            uuid.UUID(int=(at // 1_000) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1)
+            metadata=event_pb.EventMetadata(id=id_at(at, self._chance), created_at=timestamp(at)),
         )

@@ -31,7 +31,14 @@ _DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record
 
 _Type, _Status = event_pb.Type, event_pb.Status
 _Environment, _Priority = event_pb.Environment, event_pb.Priority
-_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
+STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
+
+
+def id_at(at: int, chance: random.Random) -> str:
+    """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of a seed."""
+    bits = chance.getrandbits(74)
+    number = (at // 1_000) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
+    return str(uuid.UUID(int=number))
 
 
 @dataclass(slots=True)
@@ -103,7 +110,7 @@ class Stories:
         work = self._chance.choice(_WORKS)
         attributes = event_pb.EventAttributes(
             type=_Type.operation,
-            environment=self._chance.choice(_STAGES[1:]),
+            environment=self._chance.choice(STAGES[1:]),
             priority=_Priority.P4,
             status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,
             start_date=timestamp(at),
@@ -119,7 +126,7 @@ class Stories:
     def _release(self, service: Service, at: int) -> Iterator[event_pb.Event]:
         service.release += 1
         version = f"1.{service.release}.{self._chance.randrange(3)}"
-        for stage in _STAGES:
+        for stage in STAGES:
             failed = self._chance.random() < 0.05
             ending = _Status.failure if failed else _Status.success
             deployment = self._deployment(service, version, stage, at, ending)
@@ -225,7 +232,7 @@ class Stories:
             f"{work} of {service.name}",
             event_pb.EventAttributes(
                 type=_Type.operation,
-                environment=self._chance.choice(_STAGES),
+                environment=self._chance.choice(STAGES),
                 priority=_Priority.P4,
                 source="runbook",
                 owner=self._chance.choice(_PEOPLE),
@@ -243,7 +250,7 @@ class Stories:
             f"Drift of {service.name}: {what}",
             event_pb.EventAttributes(
                 type=_Type.drift,
-                environment=self._chance.choice(_STAGES),
+                environment=self._chance.choice(STAGES),
                 priority=_Priority.P5,
                 status=_Status.warning,
                 source="terraform",
@@ -269,19 +276,11 @@ class Stories:
         if ending is not None:
             attributes.status = _Status.start
         request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
-        event = new_event(request, event_id=self._id(at), now=at, linked=linked)
+        event = new_event(request, event_id=id_at(at, self._chance), now=at, linked=linked)
         if ending is None:
             return event
         change = event_pb.UpdateEventRequest(attributes=event_pb.EventAttributes(status=ending), merge=True)
         return updated_event(event, change, at + took, linked)
-
-    def _id(self, at: int) -> str:
-        """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""
-        random_bits = self._chance.getrandbits(74)
-        number = (
-            (at // 1_000) << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1
-        )
-        return str(uuid.UUID(int=number))
 
     def _between(self, low: int, high: int) -> int:
         """Return a number between two, the smaller ones more often."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tracker.diagnosis.findings import Finding
 
 _EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104 - names to compare with, nothing is bound
-_TIMEOUT = 5.0
 _SKEW_WARNING, _SKEW_FAILED = 2.0, 60.0
 """Seconds between two clocks. Id tokens of CI jobs are refused when the server's is a minute off."""
 _DATE_RESOLUTION = 1.0
@@ -41,22 +40,24 @@ def host_of(settings: Settings) -> str:
     return "localhost" if settings.host in _EVERYWHERE else settings.host
 
 
-def ask(host: str, port: int, path: str, *, https: bool) -> Answer:
-    """Return what a GET is answered with, whoever vouches for the certificate: no secret is sent.
+def ask(host: str, port: int, path: str, *, https: bool, timeout: float = 5.0) -> Answer:
+    """Return the answer to a GET, without verifying the certificate: no secret is sent.
 
     Raises:
         OSError: There is no answer, or one that is not HTTP.
     """
-    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     if https:
         context = ssl._create_unverified_context()  # noqa: S323, SLF001 - nothing is sent
-        connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
     with closing(connection):
         before = time.time()
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read(_MOST_BYTES)
+        except http.client.RemoteDisconnected:
+            raise
         except http.client.HTTPException as error:
             raise OSError(0, f"it does not speak HTTP ({type(error).__name__})") from None
         middle = (before + time.time()) / 2

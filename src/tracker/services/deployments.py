@@ -25,6 +25,7 @@ from tracker.domain.freeze_scopes import visible_part
 from tracker.domain.freezes import in_effect
 from tracker.domain.locks import DEFAULT_RESOURCE, LockKey
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, RELATED, SERVICE, STATUS, TYPE
+from tracker.domain.query.text import quoted
 from tracker.domain.query.tree import EventFilter, Has, Not, Range, Term, all_of, one_of
 from tracker.domain.scopes import Subject
 from tracker.domain.times import micros, timestamp
@@ -262,16 +263,11 @@ class DeploymentService:
 
 def for_service(query: str, service: str, environment: str) -> str:
     """Return a query with the names of a service and an environment for `$service` and `$environment`."""
-    return query.replace("$service", _quoted(service)).replace("$environment", _quoted(environment))
+    return query.replace("$service", quoted(service)).replace("$environment", quoted(environment))
 
 
 def _any(statuses: Iterable[event_pb.Status]) -> Node:
     return one_of(STATUS, sorted(statuses))
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _readable(call: Call, record: event_pb.Event | lock_pb.Lock | Occurrence) -> bool:

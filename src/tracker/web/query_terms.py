@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import FINISHED
+from tracker.domain.query.text import value_text
 from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _TERM: Final = re.compile(rf'{_QUOTED}|[()]|(?:{_QUOTED}|[^\s()"])+')
-_BARE: Final = re.compile(r"[\w/@#+][\w/@#+.-]*")
-_OPERATORS: Final = frozenset({"AND", "OR", "NOT"})
 _GROUPING: Final = frozenset({"(", ")", "OR", "NOT"})
 
 
@@ -24,8 +23,7 @@ def term(field: str, value: str) -> str:
     """Return the term that finds a value of a field; those without a value for ""."""
     if not value:
         return f"-has:{field}"
-    bare = _BARE.fullmatch(value) is not None and value not in _OPERATORS
-    return f"{field}:{value if bare else quoted(value)}"
+    return f"{field}:{value_text(value)}"
 
 
 def one_of(field: str, values: Collection[str]) -> str:
@@ -44,11 +42,6 @@ def of_statuses(statuses: Collection[event_pb.Status]) -> str:
 
 ENDED: Final = of_statuses(FINISHED)
 """The term for events that have ended, however they did."""
-
-
-def quoted(text: str) -> str:
-    """Return a text in quotes."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def with_terms(query: str, *terms: str) -> str:

@@ -275,7 +275,14 @@ def _moment_range(bounds: Range) -> str:
 def _pattern(pattern: Pattern) -> str:
     if len(pattern.pieces) > 1:
         return "*".join(re.sub(r"(\W)", r"\\\1", piece) for piece in pattern.pieces)
-    text = pattern.pieces[0]
-    if _BARE.fullmatch(text) and text not in _OPERATORS:
-        return text
+    return value_text(pattern.pieces[0])
+
+
+def value_text(text: str) -> str:
+    """Return a text as a value of a query, in quotes where it needs them."""
+    return text if _BARE.fullmatch(text) and text not in _OPERATORS else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes, as queries take it."""
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
