@@ -242,6 +242,15 @@ def test_a_dry_run_says_what_becomes_of_each_field(tmp_path: Path) -> None:
     assert "2 records, 1 event: 1 incident, 1 refused" in tried.stdout
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"])
+def test_pages_may_be_in_one_file(tmp_path: Path, indent: int | None, between: str) -> None:
+    pages = [json.dumps(each, indent=indent) for each in (DATADOG_V1, DATADOG_V2, DATADOG_V2)]
+    (tmp_path / "pages").write_text(between.join(pages))
+    tried = tracker("import", "--from", "datadog", str(tmp_path / "pages"), "--dry-run")
+    assert (tried.returncode, "3 records, 3 events" in tried.stdout) == (0, True), tried.stderr
+
+
 def test_a_narrow_terminal_has_the_names_of_fields(tmp_path: Path) -> None:
     (tmp_path / "annotations").write_text(json.dumps(GRAFANA))
     command = ("import", "--from", "grafana", str(tmp_path / "annotations"), "--dry-run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from codecs import BOM_UTF8
 from collections import Counter
@@ -21,7 +22,7 @@ from tracker.cli.printing import echo, say
 from tracker.number_text import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracker.cli.archive.reading import Source
     from tracker.intakes.archives.records import Product
@@ -179,29 +180,48 @@ def _records(source: Source, product: Product) -> Iterator[dict[str, Any] | Valu
     if not beginning.startswith((b"{", b"[")):
         yield from _rows(first, source, product)
         return
-    try:
-        values: Iterable[Any] = [orjson.loads(beginning)]
-    except orjson.JSONDecodeError:
-        yield from _of_whole(beginning + source.stream.read(), product)
-        return
-    for value in values:
+    for value in _beginning(beginning, source):
         yield from _within(value, product)
     for line in source.stream:
-        if line.strip():
-            try:
-                value = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                yield ValueError(f"not JSON: {error}")
-            else:
+        try:
+            values = _values(line)
+        except ValueError as error:
+            yield ValueError(f"not JSON: {error}")
+        else:
+            for value in values:
                 yield from _within(value, product)
 
 
-def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | ValueError]:
+def _beginning(line: bytes, source: Source) -> list[Any]:
+    """Return the JSON values in the first line, or in all of a file whose values are on several lines."""
     try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
+        return _values(line)
+    except ValueError:
+        pass
+    try:
+        return _values(line + source.stream.read())
+    except ValueError as error:
         raise CommandError(f"the file is not JSON: {error}", USAGE) from None
-    yield from _within(value, product)
+
+
+def _values(content: bytes) -> list[Any]:
+    """Return the JSON values in a text, also those without lines between them, as `curl` appends pages.
+
+    Raises:
+        ValueError: It has something else.
+    """
+    try:
+        return [orjson.loads(content)]
+    except orjson.JSONDecodeError:
+        text, values = content.decode().strip(), []
+    decoder, end = json.JSONDecoder(), 0
+    while end < len(text):
+        if text[end].isspace():
+            end += 1
+        else:
+            value, end = decoder.raw_decode(text, end)
+            values.append(value)
+    return values
 
 
 def _within(value: object, product: Product) -> Iterator[dict[str, Any] | ValueError]:
