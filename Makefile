@@ -119,7 +119,7 @@ lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer o
 	$(LOCK) --group packages --output-file requirements/packages.txt
 
 clean: ## Remove all that was made, but no data
-	rm -rf $(VENV) dist build bin .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build bin .cache .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -rf tests/wires/grpc_js/node_modules tests/intakes/clients_js/node_modules $(PAGE_TYPES)/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
