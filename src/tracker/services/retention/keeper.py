@@ -65,12 +65,13 @@ class RetentionKeeper:
             raise failures[0]
 
     async def _run(self, policy: retention_pb.RetentionPolicy) -> None:
-        began, after = self._context.now(), None
-        deleted = skipped = 0
+        began, deleted, skipped = self._context.now(), 0, 0
+        after: Cursor | None = None
         try:
             while True:
-                after, done, left = await self._sweep(policy, after)
-                deleted, skipped = deleted + done, skipped + left
+                swept = await self._sweeper.sweep(policy, after, self._most)
+                after = swept.next
+                deleted, skipped = deleted + swept.deleted, skipped + swept.skipped
                 if after is None or not await self._turn.take() or not await self._is_current(policy):
                     break
         finally:
@@ -78,12 +79,6 @@ class RetentionKeeper:
                 await self._note(policy.id, began, deleted)
                 fields = {"policy": policy.name, "events": deleted, "skipped": skipped}
                 self._context.log.info("events aged out", **fields)
-
-    async def _sweep(
-        self, policy: retention_pb.RetentionPolicy, after: Cursor | None
-    ) -> tuple[Cursor | None, int, int]:
-        swept = await self._sweeper.sweep(policy, after, self._most)
-        return swept.next, swept.deleted, swept.skipped
 
     async def _is_current(self, policy: retention_pb.RetentionPolicy) -> bool:
         """Return whether a policy is still as it was when its round began."""
