@@ -45,7 +45,7 @@ async def test_a_lock_is_listed_with_its_holder_event_and_queue(app: App, http: 
     assert f"/events/{event}" in [a.attributes["href"] for a in rows[1].all("a")]
     assert [li.text.split()[0] for li in rows[1].one("ol").all("li")] == ["bo", "cy"]
     assert len((await page(http, "/locks?service=shop")).one("tbody").all("tr")) == 1
-    assert "No lock of these is held" in (await page(http, "/locks?service=x&environment=y")).text
+    assert "None of these locks is held" in (await page(http, "/locks?service=x&environment=y")).text
     for each in waiters:
         each.cancel()
     await asyncio.wait(waiters)

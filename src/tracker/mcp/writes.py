@@ -87,7 +87,7 @@ WRITES = (
             Argument("attributes.version", "Version of the service."),
             Argument("attributes.priority", "Importance; P1 is the highest."),
             Argument("attributes.impact", "Whether users notice."),
-            Argument("attributes.owner", "Person or team that answers for it."),
+            Argument("attributes.owner", "Person or team responsible for it."),
             Argument("attributes.start_date", "When it began or is to begin, such as 2026-01-31T12:00:00Z."),
             Argument("attributes.end_date", "When it ended or is to end."),
             Argument("attributes.related_id", "Id of the event that it follows up."),

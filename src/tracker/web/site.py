@@ -55,7 +55,7 @@ _REFUSALS: Final = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
 
 def _plain_page(error: TrackerError) -> HttpResponse:
     """Return the page for a request that is refused before it is known who asks."""
-    links = '<p><a href="/">What goes on now</a> · <a href="/login">Log in</a></p>'
+    links = '<p><a href="/">What is happening now</a> · <a href="/login">Log in</a></p>'
     problem = f'<p class="notice bad" role="alert">{escape(error.message)}</p>'
     return html_page(f"{problem}\n{links}", error.reason.http_status)
 

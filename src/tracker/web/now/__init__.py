@@ -1,1 +1,1 @@
-"""The first page: what goes on at this moment, and what matters of the last day and of today."""
+"""The first page: what is happening at this moment, and what matters of the last day and of today."""

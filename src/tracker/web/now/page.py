@@ -88,7 +88,7 @@ _COPIES: Final = (
 
 
 class Now:
-    """Shows what goes on, and on a new server how to begin."""
+    """Shows what is happening, and on a new server how to begin."""
 
     path = "/"
 

@@ -120,7 +120,7 @@ class Catalog(Message[_CatalogFields]):
             tracker.catalog.v1alpha1.Languages languages = 3;
             ```
         owner:
-            Person or team that answers for it.
+            Person or team responsible for it.
 
             ```proto
             string owner = 4;
@@ -362,7 +362,7 @@ class CreateUpdateCatalogRequest(Message[_CreateUpdateCatalogRequestFields]):
             tracker.catalog.v1alpha1.Languages languages = 3;
             ```
         owner:
-            Person or team that answers for it. Required.
+            Person or team responsible for it. Required.
 
             ```proto
             string owner = 4;
