@@ -1,8 +1,8 @@
 // Replaces parts of a page by what the same address gives, and keeps the address and Back true.
 import { complete } from "./frame.mjs";
 
-/** @type {AbortController | undefined} */
-let underWay;
+/** @type {Map<string, AbortController>} */
+const underWay = new Map();
 
 /** @param {string} href @param {string} part */
 function partOf(href, part) {
@@ -56,13 +56,15 @@ function fail(part, why) {
 
 /**
  * Loads parts of an address, each as soon as it is there, and returns whether they are all there. A part that can't be
- * loaded says so in its place, unless that is to be quiet.
+ * loaded says so in its place, unless that is to be quiet. Only a later request for the same part stops one under way.
  * @param {string} href @param {string[]} parts @param {{ quietly?: boolean }} [how]
  */
 export async function load(href, parts, { quietly = false } = {}) {
-  underWay?.abort();
-  const { signal } = (underWay = new AbortController());
   const there = await Promise.all(parts.map(async (part) => {
+    underWay.get(part)?.abort();
+    const asked = new AbortController();
+    underWay.set(part, asked);
+    const { signal } = asked;
     if (!quietly) document.getElementById(part === "main" ? "list" : part)?.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(partOf(href, part), { signal, headers: { accept: "text/html" } });
@@ -88,5 +90,6 @@ export async function load(href, parts, { quietly = false } = {}) {
 /** @param {string} href @param {string[]} parts */
 export async function visit(href, parts) {
   history.pushState(null, "", href);
+  document.getElementById("ignored")?.remove();
   await load(href, parts);
 }
