@@ -16,6 +16,7 @@ from tracker.services.context import SystemClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx2
     from tests.clients import Client
 
     from tracker.config.settings import Settings
@@ -26,9 +27,16 @@ SOON = PATIENCE
 
 @asynccontextmanager
 async def server(settings: Settings, clock: MakeClock = SystemClock) -> AsyncIterator[Client]:
+    async with pages(settings, clock) as http:
+        yield RestClient(http)
+
+
+@asynccontextmanager
+async def pages(settings: Settings, clock: MakeClock = SystemClock) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the pages of a server."""
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     async with App(settings, log, clock) as app, http_client(app.http_address) as http:
-        yield RestClient(http)
+        yield http
 
 
 async def metrics(app: App) -> str:

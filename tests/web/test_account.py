@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.behaviour.servers import server
+from tests.behaviour.servers import pages
 from tests.canaries import canary
 from tests.web.html import OWN, page, send
 
@@ -27,8 +27,8 @@ async def site(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a server where readers without credentials see events alone."""
     reading = frozenset({Permission.EVENT_READ})
     wanted = replace(settings, auth_anonymous_permissions=reading, auth_admin_password=PASSWORD)
-    async with server(wanted) as client:
-        yield client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+    async with pages(wanted) as http:
+        yield http
 
 
 @pytest.fixture

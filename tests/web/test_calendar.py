@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.behaviour.servers import server
+from tests.behaviour.servers import pages
 from tests.clients import RestClient
 from tests.web.html import page, record
 
@@ -174,8 +174,7 @@ async def test_today_is_marked_and_other_months_are_links(http: httpx2.AsyncClie
 
 async def test_who_may_not_write_is_not_offered_to_plan(settings: Settings) -> None:
     closed = replace(settings, auth_anonymous_permissions=frozenset())
-    async with server(closed) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+    async with pages(closed) as http:
         shown = await page(http, "/calendar")
         assert not shown.all("a", class_="plan-link")
         assert "You may not see planned work and incidents" in shown.one("main").text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from tests.behaviour.servers import server
+from tests.behaviour.servers import pages
 from tests.canaries import canary
 from tests.web.html import OWN, page, record, send
 
@@ -29,8 +29,8 @@ PASSWORD = canary("password of a page")
 async def closed(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a server where nobody may do anything without logging in."""
     wanted = replace(settings, auth_anonymous_permissions=frozenset(), auth_admin_password=PASSWORD)
-    async with server(wanted) as client:
-        yield client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+    async with pages(wanted) as http:
+        yield http
 
 
 async def log_in(http: httpx2.AsyncClient, name: str = "admin", password: str = PASSWORD) -> dict[str, str]:
@@ -138,8 +138,7 @@ async def test_a_session_alone_changes_nothing_without_its_token(closed: httpx2.
 async def test_a_form_of_a_session_that_ended_is_not_taken_for_an_anonymous_one(
     settings: Settings,
 ) -> None:
-    async with server(replace(settings, auth_admin_password=PASSWORD)) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    async with pages(replace(settings, auth_admin_password=PASSWORD)) as http:
         headers = await log_in(http)
         event = await record(http, "Deploy cart")
         shown = await page(http, f"/events/{event}", **headers)
@@ -152,8 +151,7 @@ async def test_a_form_of_a_session_that_ended_is_not_taken_for_an_anonymous_one(
 async def test_readers_see_no_forms_and_are_told_what_a_change_needs(settings: Settings) -> None:
     reading = replace(settings, auth_admin_password=PASSWORD)
     reading = replace(reading, auth_anonymous_permissions=frozenset({Permission.EVENT_READ}))
-    async with server(reading) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    async with pages(reading) as http:
         event = await _event(http, await log_in(http))
         shown = await page(http, f"/events/{event}")
         assert not [each for each in shown.all("form") if each.attributes["method"] == "post"]

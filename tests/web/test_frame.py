@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.behaviour.servers import metrics, server
+from tests.behaviour.servers import metrics, pages
 from tests.patience import PATIENCE
 from tests.web.html import page, record
 
@@ -86,8 +86,7 @@ def test_addresses_that_run_something_are_none() -> None:
 
 async def test_a_reader_without_rights_is_told_which_are_missing(settings: Settings) -> None:
     closed = replace(settings, auth_anonymous_permissions=frozenset())
-    async with server(closed) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+    async with pages(closed) as http:
         text = (await page(http, "/events")).one("main").text
     assert "You may not see events" in text
 

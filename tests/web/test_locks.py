@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.behaviour.servers import server, waiting
+from tests.behaviour.servers import pages, waiting
 from tests.patience import PATIENCE
 from tests.web.html import OWN, page, record, send
 
@@ -74,8 +74,7 @@ async def test_force_needs_a_reason_and_is_recorded(http: httpx2.AsyncClient) ->
 
 async def test_a_release_without_the_permission_names_it(settings: Settings) -> None:
     some = frozenset({Permission.LOCK_READ, Permission.LOCK_WRITE})
-    async with server(replace(settings, auth_anonymous_permissions=some)) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+    async with pages(replace(settings, auth_anonymous_permissions=some)) as http:
         lock = await take(http)
         shown = await page(http, f"/locks/{lock}")
         assert "needs the permission lock:force" in shown.one("main").text
@@ -88,8 +87,7 @@ async def test_a_release_without_the_permission_names_it(settings: Settings) -> 
 
 async def test_the_history_of_a_lock_is_that_of_its_key(settings: Settings) -> None:
     everything = replace(settings, auth_anonymous_permissions=frozenset(Permission))
-    async with server(everything) as client:
-        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    async with pages(everything) as http:
         lock = await take(http, reason="a migration")
         await take(http, environment="integration", who="other")
         await send(http, await page(http, f"/locks/{lock}"), "force", reason="ana left", who="dee")
