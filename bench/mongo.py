@@ -1,4 +1,4 @@
-"""How much Tracker adds to MongoDB: its calls beside the bare PyMongo calls that they are made of.
+"""How much Tracker adds to MongoDB: its calls beside the bare PyMongo calls that they make.
 
     python -m bench.mongo [--events 20000] [--seconds 2] [--rounds 3]
 

@@ -269,7 +269,7 @@ class App:
         secret, users = self._settings.slack_signing_secret, users_by_slack_id(self._settings.slack_users)
         return SlackInteractions(rpcs, secret, users, self.access, webhooks.http, context.now)
 
-    def _receive_datagrams(  # noqa: PLR0913, PLR0917 - what it is made of
+    def _receive_datagrams(  # noqa: PLR0913, PLR0917 - its dependencies
         self,
         chain: Chain,
         receiving: Receiving,

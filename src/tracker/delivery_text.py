@@ -43,6 +43,6 @@ def counted_text(metric: delivery_pb.DeliveryMetric) -> str:
 
 
 def totals_text(group: delivery_pb.DeliveryGroup) -> str:
-    """Return how many events a group is made of."""
+    """Return how many events a group has."""
     failed = f"{group.failed_attempts:,} that failed to deploy"
     return f"{number_of(group.deployments, 'deployment')}, {failed}, {number_of(group.incidents, 'incident')}"

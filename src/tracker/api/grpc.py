@@ -49,7 +49,7 @@ _UNKNOWN = GrpcMethod(Endpoint(UNKNOWN, _refuse, None), bytes, bytes)
 class GrpcServer:
     """Serves RPCs, health and reflection on one address."""
 
-    def __init__(  # noqa: PLR0913 - what a server is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         chain: Chain,
         methods: Iterable[Endpoint],

@@ -24,7 +24,7 @@ _ABORTED = 1.0
 class HttpServer:
     """Serves HTTP/1.1 on one address."""
 
-    def __init__(  # noqa: PLR0913 - what a server is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         app: HttpApp,
         host: str,

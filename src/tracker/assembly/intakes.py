@@ -36,7 +36,7 @@ def open_inbox(
     return inbox, IntakeService(store.intakes, inbox, context)
 
 
-def open_receiving(  # noqa: PLR0913, PLR0917 - what it is made of
+def open_receiving(
     settings: Settings,
     rpcs: Rpcs,
     store: Store,

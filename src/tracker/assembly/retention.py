@@ -30,7 +30,7 @@ class Retention(NamedTuple):
     service: RetentionService
 
 
-def open_retention(  # noqa: PLR0913, PLR0917 - what it is made of
+def open_retention(
     settings: Settings,
     store: Store,
     audit: AuditService,

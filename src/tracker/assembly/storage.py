@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracker.supervision import Supervisor
 
 
-async def open_store(  # noqa: PLR0913, PLR0917 - what it is made of
+async def open_store(
     settings: Settings,
     observer: StoreObserver,
     tracing: Tracing,

@@ -41,7 +41,7 @@ class Webhooks(NamedTuple):
     http: PublicHttp
 
 
-def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
+def open_webhooks(
     settings: Settings,
     store: WebhookStore,
     context: Context,

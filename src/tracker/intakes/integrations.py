@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Record(NamedTuple):
-    """An event of a message, if it has one, and commits, and the part of the message that they are made of.
+    """An event of a message, if it has one, and commits, and the part of the message that they come from.
 
     `reopened_at`, `keeps` and `series` are those of its delivery.
     """

@@ -57,7 +57,7 @@ RECEIPT: ContextVar[Receipt | None] = ContextVar("RECEIPT", default=None)
 
 
 class Delivery(NamedTuple):
-    """An event of a message, of which `content` is the part that it is made of.
+    """An event of a message, of which `content` is the part that it comes from.
 
     `key` is the idempotency key of the message, or empty. What was `reopened_at` a moment, in microseconds
     since the epoch, is recorded though it has ended before. What `keeps` leaves an event that has ended well,
@@ -123,7 +123,7 @@ class Recorder:
     ) -> event_pb.Event:
         """Record an event, or change the one of its source with its external id.
 
-        `content` is the part of the message that it is made of, for the operator's own rules. Their defaults
+        `content` is the part of the message that it comes from, for the operator's own rules. Their defaults
         are not for a message that only `changes` an event, and does not say all of it.
 
         Raises:
@@ -174,7 +174,7 @@ class Recorder:
     ) -> Sequence[TrackerError | None]:
         """Record the events of a call, many at a time; return why each was refused, or None if it was not.
 
-        `contents` are the parts of the message that they are made of. After a refusal that is not for what an
+        `contents` are the parts of the message that they come from. After a refusal that is not for what an
         event says, the others are left out.
 
         Raises:

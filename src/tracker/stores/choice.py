@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.supervision import Supervisor
 
 
-def chosen_store(  # noqa: PLR0913 - what a store is made of
+def chosen_store(  # noqa: PLR0913 - its dependencies
     path: Path,
     mongo_uri: str | None,
     observer: StoreObserver,

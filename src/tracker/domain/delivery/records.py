@@ -1,4 +1,4 @@
-"""What metrics of delivery are made of: the deployments, incidents and merges in recorded events."""
+"""What metrics of delivery are computed from: the deployments, incidents and merges in recorded events."""
 
 from __future__ import annotations
 

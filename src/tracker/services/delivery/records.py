@@ -1,4 +1,4 @@
-"""Reads the records that metrics of delivery are made of, as far as a call may see them."""
+"""Reads the records that metrics of delivery are computed from, as far as a call may see them."""
 
 from __future__ import annotations
 

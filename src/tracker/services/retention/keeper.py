@@ -26,7 +26,7 @@ _SWEEP_SECONDS: Final = 5.0
 class RetentionKeeper:
     """Runs a round every so many seconds; what a round deletes is noted in the policy."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         policies: RecordStore[retention_pb.RetentionPolicy],
         sweeper: RetentionSweeper,

@@ -57,7 +57,7 @@ class Swept(NamedTuple):
 class RetentionSweeper:
     """Deletes events that are due by policies, at most `rate` a second."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it is made of
+    def __init__(  # noqa: PLR0913, PLR0917 - its dependencies
         self,
         store: EventStore,
         holds: LegalHolds,

@@ -138,7 +138,7 @@ def thread_micros(webhook: webhook_pb.Webhook) -> int:
     return _GROUP if how.group_by else FOREVER
 
 
-def message(  # noqa: PLR0913, PLR0917 - what it is made of
+def message(  # noqa: PLR0913, PLR0917 - a parameter for each field
     message_id: str,
     webhook: webhook_pb.Webhook,
     kind: str,

@@ -56,7 +56,7 @@ class MongoStore(Store):
     `locks_per_owner` locks. `argument` is the name of the address in messages.
     """
 
-    def __init__(  # noqa: PLR0913 - what a store is made of
+    def __init__(  # noqa: PLR0913 - its dependencies
         self,
         uri: str,
         observer: StoreObserver,
