@@ -183,7 +183,7 @@ def _serve(requests: socket.socket) -> None:
 def _end(code: int) -> NoReturn:
     """End as Python does, but for the destruction of modules, whose memory would be copied for it."""
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what Python calls
-    atexit._run_exitfuncs()  # noqa: SLF001 - as above
+    atexit._run_exitfuncs()  # noqa: SLF001 - the same
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -139,9 +139,9 @@ def _rows(db: apsw.Connection) -> str:
     for (name,) in db.execute(names).fetchall():
         asked = f"SELECT name FROM pragma_table_info('{name}')"  # noqa: S608 - our own tables
         columns = ", ".join(f'"{column}"' for (column,) in db.execute(asked))
-        for row in db.execute(f"SELECT {columns} FROM {name}"):  # noqa: S608 - as above
+        for row in db.execute(f"SELECT {columns} FROM {name}"):  # noqa: S608 - the same
             values = ", ".join(map(apsw.format_sql_value, row))
-            out.write(f"INSERT OR REPLACE INTO {name} VALUES ({values});\n")  # noqa: S608 - as above
+            out.write(f"INSERT OR REPLACE INTO {name} VALUES ({values});\n")  # noqa: S608 - the same
     return out.getvalue()
 
 

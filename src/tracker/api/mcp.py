@@ -66,7 +66,7 @@ class AgentRoute:
                 raise _not_installed()
             # When an agent first calls: it takes half a second, and 55 MB.
             server = self._server = await asyncio.to_thread(_make_server)
-        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - as above
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - the same
 
         manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
         exchange = _Exchange(request.body)

@@ -58,7 +58,7 @@ class HelpedGroup(TyperGroup):
     sections: Mapping[str, Iterable[str]] = MappingProxyType({})
     """Names of the commands under each heading of the help; without any, they have one heading."""
 
-    def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 - as above
+    def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401 - the same
         super().__init__(**kwargs)
         self.commands = Commands(commands)
 
@@ -81,7 +81,7 @@ class HelpedGroup(TyperGroup):
                     ]
                 )
 
-    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - as above
+    def get_short_help_str(self, limit: int = 0) -> str:  # noqa: ARG002 - the same
         """Return the first sentence of the help."""
         return super().get_short_help_str(_LONGEST_SENTENCE)
 

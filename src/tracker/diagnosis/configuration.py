@@ -119,7 +119,7 @@ def _people(settings: Settings) -> None:
         return
     try:
         from tracker.assembly import oidc  # noqa: PLC0415 - an extra, which may be missing
-        from tracker.identity.job_rules import read_job_rules  # noqa: PLC0415 - as above
+        from tracker.identity.job_rules import read_job_rules  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
         raise SetupError(
             f"AUTH_OIDC_ISSUER or AUTH_JOBS_FILE is set, and {error.name} is not installed"

@@ -57,7 +57,7 @@ def descendants(ancestor: int) -> list[int]:
     """Return the descendants of a process that `/proc` shows (Linux only)."""
     children = defaultdict(list)
     for name in filter(str.isdecimal, os.listdir("/proc") if LINUX else ()):  # noqa: PTH208 - pathlib is slow to import
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - the same
             after_name = file.read().rpartition(b")")[2].split()
             children[int(after_name[_PARENT])].append(int(name))
     found = list(children[ancestor])

@@ -228,7 +228,7 @@ def _wrong(sender: str, name: str, message: str) -> TrackerError:
     return refused(f"mapping {sender}.{name}", message)
 
 
-def compiled(expression: str) -> Any:  # noqa: ANN401 - as above
+def compiled(expression: str) -> Any:  # noqa: ANN401 - the same
     """Return an expression, ready to be used.
 
     Raises:

@@ -64,9 +64,9 @@ class PublicHttp:
     def _pool(self) -> httpcore2.AsyncConnectionPool:
         """The connections; made when they are needed, since certificates take their time to load."""
         import httpcore2  # noqa: PLC0415 - takes 5 MiB, and many servers send nothing
-        import httpx2  # noqa: PLC0415 - as above
+        import httpx2  # noqa: PLC0415 - the same
 
-        from tracker.outgoing.checked_network import CheckedNetwork  # noqa: PLC0415 - as above
+        from tracker.outgoing.checked_network import CheckedNetwork  # noqa: PLC0415 - the same
 
         return httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
@@ -113,7 +113,7 @@ class PublicHttp:
             AddressRefusedError: The address may not be reached.
             NoAnswerError: There was no answer.
         """
-        import httpcore2  # noqa: PLC0415 - as above
+        import httpcore2  # noqa: PLC0415 - the same
 
         target = _parsed(url)
         address = httpcore2.URL(
@@ -156,7 +156,7 @@ def _parsed(url: str) -> httpx2.URL:
     Raises:
         AddressRefusedError: It is not an HTTP address, or has credentials.
     """
-    import httpx2  # noqa: PLC0415 - as above
+    import httpx2  # noqa: PLC0415 - the same
 
     try:
         target = httpx2.URL(url)

@@ -51,11 +51,11 @@ def chosen_contents(place: str, argument: str, observer: StoreObserver) -> Store
         StoreOpenError: The driver for MongoDB is not installed.
     """
     if not place.startswith(("mongodb://", "mongodb+srv://")):
-        from tracker.stores.sqlite.contents import SqliteContents  # noqa: PLC0415 - as above
+        from tracker.stores.sqlite.contents import SqliteContents  # noqa: PLC0415 - the same
 
         return SqliteContents(place)
     with _needing_driver(f"{argument} is a MongoDB database"):
-        from tracker.stores.mongo.contents import MongoContents  # noqa: PLC0415 - as above
+        from tracker.stores.mongo.contents import MongoContents  # noqa: PLC0415 - the same
 
         return MongoContents(place, argument, observer)
 

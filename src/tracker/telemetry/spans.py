@@ -118,7 +118,7 @@ class Spans:
         finally:
             span.end()
 
-    async def attempt(self, name: str, parent: str, send: Callable[[], Any]) -> Any:  # noqa: ANN401 - as above
+    async def attempt(self, name: str, parent: str, send: Callable[[], Any]) -> Any:  # noqa: ANN401 - the same
         """Return what became of an attempt to send a message, whose requests are in the trace of `parent`.
 
         With a name, the attempt itself has a span.
@@ -207,7 +207,7 @@ class _Part:
             "db.collection.name": self._name,
         }
 
-        async def observed(*given: object, **named: object) -> Any:  # noqa: ANN401 - as above
+        async def observed(*given: object, **named: object) -> Any:  # noqa: ANN401 - the same
             context = _CURRENT.get()
             if context is None:
                 return await member(*given, **named)

@@ -113,7 +113,7 @@ def _templates(navigation: tuple[tuple[str, str], ...]) -> Environment:
     """Return the templates of all servers of this process, each compiled when it is needed."""
     from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many servers show no page
 
-    from tracker.web.templating import Templates  # noqa: PLC0415 - as above
+    from tracker.web.templating import Templates  # noqa: PLC0415 - the same
 
     templates = Templates(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

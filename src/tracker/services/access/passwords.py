@@ -51,7 +51,7 @@ def verify_password(stored: bytes, password: str) -> bool:
 
     An empty hash, of a user who is not known or has no password, takes as long and is never right.
     """
-    from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - as above
+    from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - the same
 
     try:
         right = _hasher().verify(stored.decode() or NOBODY, password)

@@ -59,7 +59,7 @@ class State(PageState):
         """Return the address of another list, at its beginning."""
         return self.address(**{"page": "", "open": "", **changes})
 
-    def leading(self, name: str, **changes: Any) -> str:  # noqa: ANN401 - as above
+    def leading(self, name: str, **changes: Any) -> str:  # noqa: ANN401 - the same
         """Return the address of another list, up to the value of one more parameter."""
         here = self.filtered(**changes)
         return f"{here}{'&' if '?' in here else '?'}{name}="
