@@ -65,6 +65,8 @@ async def test_what_a_policy_finds_and_is_old_enough_is_deleted(client: Client) 
     assert [each["title"] for each in expected["events"]] == ["due"]
     done: Any = await client.call(f"{SERVICE}/RunRetentionPolicy", asked)
     assert (done["deleted"], done.get("nextPageToken", "")) == (1, "")
+    listed: Any = await client.call(f"{SERVICE}/ListRetentionPolicies", {})
+    assert listed["policies"][0]["lastRun"]["deleted"] == 1
     assert await titles(client) == {"of another type", "young", "under way"}
 
 

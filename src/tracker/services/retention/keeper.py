@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
-from tracker.pb import retention_pb
+from tracker.services.retention.run_note import RunNote
 
 if TYPE_CHECKING:
+    from tracker.pb import retention_pb
     from tracker.services.context import Context
     from tracker.services.retention.sweeper import RetentionSweeper
     from tracker.services.retention.turn import ServerTurn
@@ -65,33 +66,28 @@ class RetentionKeeper:
             raise failures[0]
 
     async def _run(self, policy: retention_pb.RetentionPolicy) -> None:
-        began, deleted, skipped = self._context.now(), 0, 0
+        deleted = skipped = 0
         after: Cursor | None = None
         try:
-            while True:
-                swept = await self._sweeper.sweep(policy, after, self._most)
-                after = swept.next
-                deleted, skipped = deleted + swept.deleted, skipped + swept.skipped
-                if after is None or not await self._turn.take() or not await self._is_current(policy):
-                    break
+            async with RunNote(self._policies, policy.id, self._context) as note:
+                while True:
+                    swept = await self._sweeper.sweep(policy, after, self._most, note)
+                    after = swept.next
+                    deleted, skipped = deleted + swept.deleted, skipped + swept.skipped
+                    if after is None or not await self._turn.take() or not await self._is_current(policy):
+                        break
         finally:
             if deleted:
-                await self._note(policy.id, began, deleted)
                 fields = {"policy": policy.name, "events": deleted, "skipped": skipped}
                 self._context.log.info("events aged out", **fields)
 
     async def _is_current(self, policy: retention_pb.RetentionPolicy) -> bool:
-        """Return whether a policy is still as it was when its round began."""
-        return await self._policies.get(policy.id) == policy
+        """Return whether a policy is still as it was when its round began, but for what it has deleted."""
+        stored = await self._policies.get(policy.id)
+        return stored is not None and _without_run(stored) == _without_run(policy)
 
-    async def _note(self, policy_id: str, began: int, deleted: int) -> None:
-        run = retention_pb.RetentionRun(
-            started_at=timestamp(began), ended_at=timestamp(self._context.now()), deleted=deleted
-        )
 
-        def note(stored: retention_pb.RetentionPolicy) -> retention_pb.RetentionPolicy:
-            noted = retention_pb.RetentionPolicy.from_binary(stored.to_binary())
-            noted.last_run = run
-            return noted
-
-        await self._policies.modify(policy_id, note)
+def _without_run(policy: retention_pb.RetentionPolicy) -> retention_pb.RetentionPolicy:
+    changed = copy(policy)
+    changed.last_run = None
+    return changed

@@ -14,6 +14,7 @@ from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb, retention_pb
 from tracker.services.context import answer_count, answer_with
 from tracker.services.paging import own, page_token, parse_page_token
+from tracker.services.retention.run_note import RunNote
 from tracker.stores.pages import Page, Total
 from tracker.time_text import DAY
 
@@ -120,14 +121,15 @@ class RetentionService:
         after = parse_page_token(request.page_token, query)
         limit, end = request.limit or _USUAL_LIMIT, monotonic() + _RUN_SECONDS
         answer = retention_pb.RunRetentionPolicyResponse()
-        while True:
-            swept = await self._sweeper.sweep(policy, after, limit - answer.deleted)
-            answer.deleted += swept.deleted
-            answer.skipped += swept.skipped
-            answer.files = [*answer.files, *swept.files]
-            after = swept.next
-            if after is None or answer.deleted >= limit or monotonic() > end:
-                break
+        async with RunNote(self._policies, policy.id, self._context, goes_on=after is not None) as note:
+            while True:
+                swept = await self._sweeper.sweep(policy, after, limit - answer.deleted, note)
+                answer.deleted += swept.deleted
+                answer.skipped += swept.skipped
+                answer.files = [*answer.files, *swept.files]
+                after = swept.next
+                if after is None or answer.deleted >= limit or monotonic() > end:
+                    break
         answer.next_page_token = page_token(after, query)
         fields = {"policy": policy.name, "events": answer.deleted, "skipped": answer.skipped}
         self._context.report(call, "retention policy run", **fields)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.holds import LegalHolds
     from tracker.services.retention.exports import EventExports
+    from tracker.services.retention.run_note import RunNote
     from tracker.stores.events import EventStore
     from tracker.stores.pages import Cursor
 
@@ -91,7 +92,9 @@ class RetentionSweeper:
         """
         return with_query(EventFilter(), text, self._context.query_clock()).query
 
-    async def sweep(self, policy: retention_pb.RetentionPolicy, after: Cursor | None, most: int) -> Swept:
+    async def sweep(
+        self, policy: retention_pb.RetentionPolicy, after: Cursor | None, most: int, note: RunNote
+    ) -> Swept:
         """Delete up to `most` events that are due, the oldest first, from a place on.
 
         What is held when they are deleted stays, also if the hold came after they were read.
@@ -111,7 +114,7 @@ class RetentionSweeper:
                 files = (await self._exports.write(policy, events),)
                 if await self._holds.current() != holds:
                     continue
-            deleted = await self._delete(policy, events)
+            deleted = await self._delete(policy, events, note)
             return Swept(deleted, len(events) - deleted, files, end)
 
     async def _read(
@@ -153,7 +156,9 @@ class RetentionSweeper:
             raise error
         return first + (until - first) // 2
 
-    async def _delete(self, policy: retention_pb.RetentionPolicy, events: Sequence[event_pb.Event]) -> int:
+    async def _delete(
+        self, policy: retention_pb.RetentionPolicy, events: Sequence[event_pb.Event], note: RunNote
+    ) -> int:
         """Delete events, some at a time, so that others are served in between."""
         deleted, reason = 0, f"retention policy {policy.name}"
         for start in range(0, len(events), _DELETED_AT_ONCE):
@@ -162,6 +167,7 @@ class RetentionSweeper:
             done = len(await self._store.age_out(part, reason))
             self._observer.events_aged_out(policy.name, done)
             deleted += done
+            await note.add(done)
             took = perf_counter() - began
             await asyncio.sleep(max(len(part) / self._rate - took, took))
         return deleted

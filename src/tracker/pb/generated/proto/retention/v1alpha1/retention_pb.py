@@ -94,7 +94,7 @@ class RetentionPolicy(Message[_RetentionPolicyFields]):
             optional google.protobuf.Timestamp updated_at = 9;
             ```
         last_run:
-            What the server last deleted by it, by itself.
+            What was last deleted by it, by itself or by a call; also what an interrupted run had deleted.
 
             ```proto
             optional tracker.retention.v1alpha1.RetentionRun last_run = 10;
@@ -136,7 +136,7 @@ _RetentionRunFields: TypeAlias = Literal["started_at", "ended_at", "deleted"]
 
 class RetentionRun(Message[_RetentionRunFields]):
     """
-    What was deleted by a policy in a round.
+    What was deleted by a policy in a round or by calls that belong together.
 
     ```proto
     message tracker.retention.v1alpha1.RetentionRun
@@ -150,7 +150,7 @@ class RetentionRun(Message[_RetentionRunFields]):
             optional google.protobuf.Timestamp started_at = 1;
             ```
         ended_at:
-            When it ended.
+            When it ended, or was last known to go on.
 
             ```proto
             optional google.protobuf.Timestamp ended_at = 2;
