@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.behaviour.servers import pages
 from tests.canaries import canary
-from tests.web.html import OWN, page, record, send
+from tests.web.html import OWN, page, parsed, record, send
 
 from tracker.permissions import Permission
 from tracker.services.access.sessions import csrf_token
@@ -146,6 +146,34 @@ async def test_a_form_of_a_session_that_ended_is_not_taken_for_an_anonymous_one(
         refused = await send(http, shown, "comment", 403, headers, comment="kept")
         assert "logged in or out" in refused.one("div", id="problem").text
         assert comments(await send(http, refused, "comment", 303, headers, comment="kept"))
+
+
+async def test_what_was_entered_outlives_the_session_where_only_who_is_logged_in_sees_the_form(
+    closed: httpx2.AsyncClient,
+) -> None:
+    headers = await log_in(closed)
+    event = await _event(closed, headers)
+    record_form = await page(closed, "/record", **headers)
+    edit_form = await page(closed, f"/events/{event}/edit", **headers)
+    account = await page(closed, "/account", **headers)
+    assert (await closed.post("/logout", headers=headers)).status_code == 303
+    anew = await log_in(closed)
+    for shown, action, status in ((record_form, "record", 403), (edit_form, "save", 401)):
+        entered = {"title": 'Long "story"', "service": "cart", "message": "two\nlines"}
+        refused = await send(closed, shown, action, status, headers, **entered)
+        assert refused.one("a", target="_blank").attributes["href"].startswith("/login?redirect=")
+        (kept,) = [each for each in refused.all("form") if "What you entered" in str(each.attributes)]
+        hidden = {each.attributes["name"]: each.attributes["value"] for each in kept.all("input")}
+        answer = await closed.post(kept.attributes["action"], data=hidden, headers=anew)
+        assert answer.status_code == 403
+        again = parsed(answer.text)
+        assert again.one("input", id=f"{action}-title").attributes["value"] == entered["title"]
+        assert again.one("textarea", id=f"{action}-message").text == "two lines"
+        await send(closed, again, action, 303, anew)
+    refused = await send(
+        closed, account, "password", 403, headers, current=PASSWORD, new="a" * 12, again="a" * 12
+    )
+    assert PASSWORD not in str([each.attributes for each in refused.all("input")])
 
 
 async def test_readers_see_no_forms_and_are_told_what_a_change_needs(settings: Settings) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LIMITS: Final = Limits(body_bytes=512 * 1024)
 NOTICE: Final = "tracker_notice"
 """The cookie that has the message of a change for the page that is shown next."""
+SECRETS: Final = frozenset({"current", "new", "again", "token"})
+"""Fields of the macro `secret`: no page repeats what was entered into them."""
 _TYPE: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 200
 _LONGEST_NOTICE: Final = 300
