@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.behaviour.servers import pages
 from tests.clients import RestClient
-from tests.web.html import page, record
+from tests.web.html import page, record, send
 
 from tracker.web.icalendar import escaped, folded
 
@@ -65,7 +65,7 @@ async def test_days_are_those_of_the_zone_also_where_clocks_change(http: httpx2.
         assert (day.attributes["data-since"], day.attributes["data-until"]) == (since, until)
         assert day.one("small").text == hours
         plan = parse_qs(urlsplit(day.one("a", class_="plan-link").attributes["href"]).query)
-        assert plan == {"status": ["planned"], "start": [since], "end": [until]}
+        assert plan == {"status": ["planned"], "start": [since], "end": [until], "zone": ["Europe/Paris"]}
 
 
 async def test_weeks_begin_where_the_reader_lives_or_says(http: httpx2.AsyncClient) -> None:
@@ -226,3 +226,12 @@ def test_any_text_survives_escaping_and_folding(text: str) -> None:
     assert back == line.encode(errors="replace").decode()
     plain = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], escaped(text))
     assert plain == re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", re.sub(r"\r\n?", "\n", text))
+
+
+async def test_work_is_planned_in_the_zone_of_the_calendar_and_shown_in_it(http: httpx2.AsyncClient) -> None:
+    shown = await page(http, "/calendar?month=2126-01&zone=Asia/Tokyo")
+    plan = shown.one("main").all("a", class_="plan-link")[10].attributes["href"]
+    form = await page(http, plan)
+    assert form.one("input", id="record-start_date").attributes["value"].endswith("T00:00")
+    planned = await send(http, form, "record", title="Move rack", service="cart")
+    assert planned.one("html").attributes["data-zone"] == "Asia/Tokyo"

@@ -194,7 +194,12 @@ class Site:
             except TrackerError as error:
                 view = _refusal(error, call)
             if isinstance(view, Done):
-                headers = (("location", view.path), notice_cookie(view.message), _UNKEPT, *visit.headers)
+                headers = (
+                    ("location", visit.there(view.path)),
+                    notice_cookie(view.message),
+                    _UNKEPT,
+                    *visit.headers,
+                )
                 return HttpResponse(b"", headers, HTTPStatus.SEE_OTHER)
             return view if isinstance(view, HttpResponse) else self._answer(visit, page.path, view)
 

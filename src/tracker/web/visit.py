@@ -13,7 +13,7 @@ from tracker.errors import FieldViolation, Reason, TrackerError, nearest
 from tracker.permissions import Permission
 from tracker.services.context import permission_required
 from tracker.transcoding.unknown import Unknown, refusal
-from tracker.web.forms import NO_FORM, NOTICE, csrf_of
+from tracker.web.forms import NO_FORM, NOTICE, SECRETS, csrf_of
 from tracker.web.times import Times
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class Visit:
         return address("/login", {"redirect": self.here(self._path)})
 
     @property
+    def kept(self) -> Mapping[str, str]:
+        """What the form had, without secrets, if the session it was shown to has ended; otherwise nothing."""
+        if self.call.session or not self.form.sent.get("csrf"):
+            return {}
+        return {name: value for name, value in self.form.sent.items() if name not in SECRETS}
+
+    @property
     def zone(self) -> str:
         """The name of the zone that times are shown in."""
         return self.clock.zone.key
@@ -149,6 +156,14 @@ class Visit:
         self._known |= dict.fromkeys(changes)
         kept = [(key, value) for key, value in self.pairs if key not in changes]
         return address(path, [*kept, *((key, value) for key, value in changes.items() if value)])
+
+    def there(self, path: str) -> str:
+        """Return the address of a page that follows this one, in the zone that this address names."""
+        before, hashed, fragment = path.partition("#")
+        if not self.asked_zone or "zone=" in before:
+            return path
+        mark = "&" if "?" in before else "?"
+        return f"{before}{mark}{urlencode({'zone': self.asked_zone})}{hashed}{fragment}"
 
     def ask(self, request: Message, answer: type[M]) -> Awaitable[M]:
         """Ask an RPC with the rights of the reader.

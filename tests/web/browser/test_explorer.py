@@ -267,6 +267,17 @@ async def test_the_theme_and_the_zone_are_remembered(demo: App, readers: Readers
     await page.context.clear_cookies(name="zone")
     await page.reload()
     await expect(page.locator("#zone-menu summary")).to_have_text("Europe/Paris")
+    menu = page.locator("#zone-menu")
+    for chosen, kept in (("Asia/Tokyo", "Asia/Tokyo"), ("Asia/Tokio", "Asia/Tokyo")):
+        await menu.locator("summary").click()
+        await menu.locator("input[name=zone]").fill(chosen)
+        await menu.get_by_role("button").click()
+        await page.wait_for_url(f"**zone={chosen.replace('/', '%2F')}**")
+        await page.goto("/locks")
+        await expect(menu.locator("summary")).to_have_text(kept)
+    await page.goto("/locks?zone=UTC")  # as somebody shared it
+    await page.goto("/locks")
+    await expect(menu.locator("summary")).to_have_text("Asia/Tokyo")
 
 
 COPIED = """(selector) => {

@@ -1,5 +1,5 @@
 // The Calendar: a click opens a day of a month, a drag over days plans work for them, and keys.
-import { arrangeHours } from "./calendar_hours.mjs";
+import { arrangeHours, plan } from "./calendar_hours.mjs";
 import { typing } from "./frame.mjs";
 import { navigate } from "./nav.mjs";
 import { completeQuery } from "./query_bar.mjs";
@@ -53,8 +53,7 @@ document.addEventListener("pointerup", () => {
     from.querySelector("a")?.click();
     return;
   }
-  const wanted = { status: "planned", start: all[0].dataset.since ?? "", end: all[all.length - 1].dataset.until ?? "" };
-  location.assign(`/record?${new URLSearchParams(wanted)}`);
+  plan(all[0].dataset.since ?? "", all[all.length - 1].dataset.until ?? "");
 });
 document.addEventListener("pointercancel", () => {
   drag = undefined;

@@ -80,6 +80,12 @@ function utc(time) {
   return new Date(time).toISOString().replace(".000", "");
 }
 
+/** Opens the form for planned work, in the zone of this page. @param {string} start @param {string} end */
+export function plan(start, end) {
+  const zone = new URL(location.href).searchParams.get("zone");
+  location.assign(`/record?${new URLSearchParams({ status: "planned", start, end, ...(zone && { zone }) })}`);
+}
+
 /** @param {HTMLElement} link @param {number} begin */
 function move(link, begin) {
   const form = /** @type {HTMLFormElement} */ (document.getElementById("move"));
@@ -117,7 +123,7 @@ document.addEventListener("pointerup", (event) => {
   stop();
   if (Math.abs(to - from) < STEP / 3) return; // a click
   ended = event.timeStamp;
-  if (!link) location.assign(`/record?${new URLSearchParams({ status: "planned", start: utc(begin), end: utc(end) })}`);
+  if (!link) plan(utc(begin), utc(end));
   else if (begin !== low) move(link, begin);
 });
 document.addEventListener("click", (event) => {

@@ -36,6 +36,18 @@ if (!remembered("zone") && browserZone) {
     location.replace(location.href); // once: from then on the server knows the zone
   }
 }
+// A zone chosen in the menu is kept for all pages once the server has shown that it knows it.
+const zones = document.getElementById("zone-menu");
+if (sessionStorage.getItem("zone") === root.dataset.zone) remember("zone", root.dataset.zone ?? "");
+sessionStorage.removeItem("zone");
+zones?.addEventListener("submit", (event) => {
+  const sent = new FormData(/** @type {HTMLFormElement} */ (event.target));
+  sessionStorage.setItem("zone", String(sent.get("zone")).trim());
+});
+for (const each of zones?.querySelectorAll("a") ?? []) {
+  const zone = new URL(each.href).searchParams.get("zone") ?? "";
+  each.addEventListener("click", () => sessionStorage.setItem("zone", zone));
+}
 document.querySelector("[data-zone-of-browser]")?.addEventListener("click", (event) => {
   event.preventDefault();
   remember("zone", browserZone);

@@ -88,13 +88,15 @@ class Days:
         since, until = self.bounds(day)
         touching = [each for each in self._events if each.start < until and each.stop > since]
         bounds = [("from", moment_text(since)), ("to", moment_text(until))]
-        asked = [("q", self._state.query), *bounds, ("zone", self._state.zone)]
+        zone = [("zone", self._state.zone)] if self._state.zone else []
+        asked = [("q", self._state.query), *bounds, *zone]
+        begins = [("status", "planned"), ("start", bounds[0][1]), ("end", bounds[1][1])]
         hours = (until - since) / HOUR
         return Day(
             date=day,
             name=f"{WEEKDAYS[day.weekday()]} {day.day} {day:%B}",
             href=address("/events", [(name, value) for name, value in asked if value]),
-            plan=address("/record", [("status", "planned"), ("start", bounds[0][1]), ("end", bounds[1][1])]),
+            plan=address("/record", [*begins, *zone]),
             since=bounds[0][1],
             until=bounds[1][1],
             inside=self._state.week or day.month == self._state.day.month,
