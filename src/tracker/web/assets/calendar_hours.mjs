@@ -93,7 +93,7 @@ function move(link, begin) {
   for (const [name, value] of Object.entries(sent)) {
     /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value = value ?? "";
   }
-  form.submit();
+  form.requestSubmit();
 }
 
 function stop() {

@@ -82,6 +82,33 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/** Forms that wait for the server, or are about to be sent. @type {Map<HTMLFormElement, boolean>} */
+const sent = new Map();
+
+// A form is sent once the server answers: what was entered would be gone with the page.
+document.addEventListener("submit", async (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (form.getAttribute("method") !== "post" || sent.get(form)) return;
+  event.preventDefault();
+  if (sent.has(form)) return;
+  sent.set(form, false);
+  const away = await fetch("/livez").then((answer) => !answer.ok, () => true);
+  form.querySelector("[data-unsent]")?.remove();
+  if (!away) {
+    sent.set(form, true);
+    form.requestSubmit(event.submitter);
+  } else {
+    const said = document.createElement("p");
+    said.className = "notice bad";
+    said.setAttribute("role", "alert");
+    said.dataset.unsent = "";
+    said.textContent = "The server does not answer. Nothing was sent, and what you entered stays here: try again.";
+    if (form.hidden) document.querySelector("main")?.prepend(said);
+    else form.append(said);
+  }
+  sent.delete(form);
+});
+
 /** @param {ParentNode} within */
 export function complete(within) {
   for (const each of within.querySelectorAll("pre[data-host], pre[data-curl]")) {

@@ -8,13 +8,19 @@ function busy() {
   return document.hidden || Boolean(list?.contains(document.activeElement)) || Boolean(list?.matches(":hover"));
 }
 
+let reached = true;
+
 function say() {
   const state = document.getElementById("live-state");
-  const text = busy() ? "paused while you point at the list" : "up to date";
+  const text = !reached ? "the server does not answer" : busy() ? "paused while you point at the list" : "up to date";
   if (state && state.textContent !== text) state.textContent = text;
 }
 
-setInterval(() => { if (!busy()) load(location.href, ["main"], { quietly: true }); }, EVERY);
+setInterval(async () => {
+  if (busy()) return;
+  reached = await load(location.href, ["main"], { quietly: true });
+  say();
+}, EVERY);
 document.addEventListener("pointerover", say);
 document.addEventListener("focusin", say);
 document.addEventListener("swapped", say);

@@ -34,6 +34,13 @@ function replaceRegions(html) {
   document.dispatchEvent(new CustomEvent("swapped"));
 }
 
+/** Loads all parts that could not be loaded: a load ends those before it. */
+function retry() {
+  const failed = [...document.querySelectorAll("[data-failed]")].map((each) => each.getAttribute("data-failed") ?? "");
+  if (failed.length) load(location.href, failed);
+}
+addEventListener("online", retry);
+
 /**
  * Says in place of a part, whose old content would be that of another address, that it can't be loaded.
  * @param {string} part @param {string} why
@@ -47,7 +54,8 @@ function fail(part, why) {
   const again = document.createElement("button");
   again.type = "button";
   again.textContent = "Try again";
-  again.addEventListener("click", () => load(location.href, [part]));
+  again.addEventListener("click", retry);
+  notice.dataset.failed = part;
   notice.append(`This could not be loaded: ${why}. `, again);
   at.removeAttribute("aria-busy");
   at.removeAttribute("data-pending");
