@@ -169,6 +169,7 @@ async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
 def _stop_signal() -> asyncio.Event:
     """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process at once.
 
+    SIGHUP sets it too, unless whoever started the process has it ignored, as `nohup` does.
     Signals are handled before the server starts: an interrupt inside gRPC's constructors crashes the process.
     """
     import asyncio
@@ -184,6 +185,9 @@ def _stop_signal() -> asyncio.Event:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # Also a second time: of a terminal that closes, the system sends one, and the shell another.
+        loop.add_signal_handler(signal.SIGHUP, stopping.set)
     return stopping
 
 
