@@ -95,12 +95,15 @@ def test_doctor_names_settings_that_no_server_starts_with(tmp_path: Path) -> Non
         "DEPLOYMENT_RULES": "no title",
         "AUTH_PROXY_USER_HEADER": "X-User",
         "GRPC_PORT": "8080",
+        "AUTH_OIDC_CLIENT_ID": "tracker",
+        "RETENTION_EXPORT_DIR": "/dev/null/exports",
     }
     code, found = doctor(environ)
     assert code == 2
     wrong = " ".join(each["found"] for each in found["settings"])
     for name in ("HOST", "VERSION_SCHEMES", "DEPLOYMENT_RULES", "TRUSTED_PROXIES", "two of the ports"):
         assert name in wrong, wrong
+    assert all(name in wrong for name in ("without AUTH_OIDC_ISSUER", "DIR: /dev/null is no folder")), wrong
     code, found = doctor({"LOG_LEVEL": "loud"})
     assert code == 2
     assert "log_level: expected" in found["settings"][0]["found"]

@@ -61,6 +61,22 @@ def test_two_settings_with_one_port_leave_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEPLOYMENT_APPROVALS", "prodution=2"),
+        ("DEPLOYMENT_ORDER", "preprod,prodution"),
+        ("DELIVERY_ENVIRONMENTS", "prodution"),
+    ],
+)
+def test_an_environment_that_events_do_not_have_is_refused_where_it_would_switch_a_rule_off(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    problem = f"{name}: expected environments of events, got 'prodution'; did you mean production?"
+    started = tracker("serv", folder=tmp_path, environ=FREE | {name: value})
+    assert (started.returncode, started.stderr) == (1, f"tracker: {problem}\n")
+
+
 def test_an_address_of_another_machine_is_refused_with_the_setting(tmp_path: Path) -> None:
     environ = FREE | {"HOST": "192.0.2.1", "AUTH_ANONYMOUS_PERMISSIONS": ""}
     done = tracker("serv", folder=tmp_path, environ=environ)
@@ -148,8 +164,8 @@ def test_a_server_whose_output_is_lost_goes_on(tmp_path: Path, closed: str) -> N
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_either_signal_stops_a_server(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_any_of_the_signals_stops_a_server(tmp_path: Path, number: signal.Signals) -> None:
     with ServerProcess(tmp_path / "tracker.db") as server:
         server.process.send_signal(number)
         assert server.process.wait(PATIENCE) == 0
@@ -165,6 +181,30 @@ def test_a_second_signal_stops_a_server_at_once(tmp_path: Path, second: signal.S
         server.process.send_signal(second)
         assert server.process.wait(PATIENCE) == 128 + second
         assert "Traceback" not in server.log()
+
+
+def test_a_terminal_that_closes_says_so_twice_and_the_server_still_ends_as_it_should(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="0.5") as server:
+        for _ in range(2):
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.1)  # signals that wait are one
+        assert server.process.wait(PATIENCE) == 0
+        assert "servers stopped" in server.log()
+
+
+def test_nohup_keeps_a_server_from_ending_with_its_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        command = ["nohup", sys.executable, "-m", "tracker", "serv"]
+        process = subprocess.Popen(command, env=CLEAN | FREE, cwd=tmp_path, stdout=file, stderr=file)
+    deadline = time.monotonic() + PATIENCE
+    while "metrics server listening" not in log.read_text():
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_signal_while_a_server_starts_ends_it_without_a_traceback(tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.environments import environment_name
-from tracker.errors import SetupError
-from tracker.pb import delivery_pb, event_pb
+from tracker.domain.environments import environment_in
+from tracker.pb import delivery_pb
 from tracker.pb.options import number_named
 from tracker.services.delivery.service import DeliveryPolicy, DeliveryService
 
@@ -31,16 +30,9 @@ def measurement_of(settings: Settings) -> DeliveryPolicy:
     Raises:
         SetupError: They name an environment that events don't have.
     """
-    numbers = {
-        name: number_named(event_pb.Environment.desc(), environment_name(name.strip()))
-        for name in settings.delivery_environments
-    }
-    for name, number in numbers.items():
-        if not number:
-            raise SetupError(f"DELIVERY_ENVIRONMENTS: expected environments of events, got {name!r}")
     method = number_named(delivery_pb.Method.desc(), settings.delivery_method)
     return DeliveryPolicy(
         delivery_pb.Method(method or 0),
-        tuple(event_pb.Environment(number) for number in numbers.values() if number),
+        tuple(environment_in("DELIVERY_ENVIRONMENTS", name) for name in settings.delivery_environments),
         settings.delivery_records,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.deployments import CustomRule
-from tracker.domain.environments import environment_key
+from tracker.domain.environments import environment_in, environment_key
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse
 from tracker.errors import SetupError
@@ -43,6 +43,8 @@ def policy_of(settings: Settings, clock: Clock, anonymous: Principal) -> Deploym
     Raises:
         SetupError: A setting can't be used.
     """
+    for name in settings.deployment_order:
+        environment_in("DEPLOYMENT_ORDER", name)
     return DeploymentPolicy(
         approvals=_approvals(settings.deployment_approvals),
         approval_micros=round(settings.deployment_approval_ttl * MICROS),
@@ -61,6 +63,7 @@ def _approvals(words: Sequence[str]) -> Mapping[str, int]:
             raise SetupError(
                 f"DEPLOYMENT_APPROVALS: expected ENVIRONMENT=1 up to {_MOST_APPROVALS}, got {word!r}"
             )
+        environment_in("DEPLOYMENT_APPROVALS", name)
         found[environment_key(name)] = int(count)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 _OTHERS = 0o077
 """Permissions of a file for others than its owner."""
 _ADVICE = "correct it: no server starts with it"
+_WITHOUT_EFFECT = {
+    "auth_oidc_client_id": "auth_oidc_issuer",
+    "auth_oidc_client_secret": "auth_oidc_issuer",
+    "slack_users": "slack_signing_secret",
+}
+"""Settings that have no effect without another one, by their fields."""
 
 
 def check_settings(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -94,7 +101,23 @@ def _conflicts(configuration: Configuration) -> Iterator[Finding]:
         yield failed("settings", found, _ADVICE)
     if settings.auth_proxy_user_header and not settings.trusted_proxies:
         yield failed("settings", "AUTH_PROXY_USER_HEADER needs TRUSTED_PROXIES", _ADVICE)
+    for name, needed in _WITHOUT_EFFECT.items():
+        if getattr(settings, name) and not getattr(settings, needed):
+            found = f"{name.upper()} has no effect without {needed.upper()}"
+            yield warning("settings", found, f"set {needed.upper()}, or remove {name.upper()}")
     yield from _key_file(settings)
+    yield from _export_folder(settings)
+
+
+def _export_folder(settings: Settings) -> Iterator[Finding]:
+    """Check that the folder for events before they are deleted can be written, or made."""
+    folder = settings.retention_export_dir
+    if folder is None:
+        return
+    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), folder)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        found = f"RETENTION_EXPORT_DIR: {there} is no folder that can be written"
+        yield failed("settings", found, "correct it: policies with `export` delete nothing meanwhile")
 
 
 def _key_file(settings: Settings) -> Iterator[Finding]:
