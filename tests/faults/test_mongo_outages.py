@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from tests.mongo_servers import MongoServers
 from tests.patience import PATIENCE
 from tests.stores.observations import Observations
-from tests.stores.samples import a_lock, an_event, new_id, taken
+from tests.stores.samples import a_lock, an_event, new_id, noting, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import lock_key
@@ -200,3 +200,26 @@ async def test_a_query_that_takes_too_long_is_ended(alone: MongoServers) -> None
             await store.events.count(EventFilter(since=0))
         assert (ended.value.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "QUERY_TOO_LONG")
         assert await store.events.count(EventFilter(since=0)) == 0
+
+
+async def test_a_change_for_which_the_database_is_too_slow_is_no_query_that_takes_too_long(
+    alone: MongoServers,
+) -> None:
+    (server,) = alone.members
+    data = {"failCommands": ["find"], "appName": "tracker", "errorCode": 50}
+    async with opened(alone) as store:
+        event = an_event(event_id=new_id())
+        assert event.metadata is not None
+        await store.events.create(event, None)
+        key = EventId(event.metadata.id)
+        server.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
+        for call in (
+            lambda: store.events.modify(key, noting("seen")),
+            lambda: store.idempotency.find("of a change", 0),
+        ):
+            with pytest.raises(TrackerError, match="it was not made") as refused:
+                await call()
+            assert refused.value.reason == "STORE_UNAVAILABLE"
+        server.command("configureFailPoint", "failCommand", mode="off")
+        await works_again(store)
+        assert await store.events.get(key) == event

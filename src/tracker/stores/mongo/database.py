@@ -18,7 +18,7 @@ from pymongo.read_concern import ReadConcern
 
 from tracker.stores.base import StoreOpenError, overloaded, unavailable
 from tracker.stores.mongo.driver import correct_waits
-from tracker.stores.mongo.failures import store_error, store_errors
+from tracker.stores.mongo.failures import change_error, store_error, store_errors
 from tracker.time_text import MICROS, micros_of
 
 if TYPE_CHECKING:
@@ -192,11 +192,13 @@ class Database:
         return hello.get("topologyVersion", {}).get("processId"), hello.get("electionId")
 
     @asynccontextmanager
-    async def asking(self, name: str) -> AsyncIterator[Collection]:
+    async def asking(
+        self, name: str, error_of: Callable[[PyMongoError], Exception] = store_error
+    ) -> AsyncIterator[Collection]:
         """Give a collection as a majority has it; bound the time of queries, and translate their failures."""
         if not self._open:
             raise unavailable("the database is closed")
-        with store_errors():
+        with store_errors(error_of):
             await self.reach()
             with pymongo.timeout(QUERY_SECONDS):
                 yield self.confirmed(name)
@@ -291,7 +293,7 @@ class Database:
                 with pymongo.timeout(CHANGE_SECONDS):
                     result = await change()
             except Exception as failure:  # noqa: BLE001 - raised where the change is awaited
-                error = store_error(failure) if isinstance(failure, PyMongoError) else failure
+                error = change_error(failure) if isinstance(failure, PyMongoError) else failure
                 if not done.done():
                     done.set_exception(error)
             else:

@@ -19,7 +19,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.stores.base import overloaded, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _NOT_PRIMARY = frozenset({10107, 13435, 13436})
 """NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: refused before anything was done."""
@@ -74,13 +74,23 @@ def store_error(failure: PyMongoError) -> Exception:
     return failure
 
 
+def change_error(failure: PyMongoError) -> Exception:
+    """Return the error that a caller gets for a failure before a change was made.
+
+    What a change reads takes too long for a slow database alone, and not for what it was asked.
+    """
+    if isinstance(failure, ExecutionTimeout):
+        return unavailable("the database took longer than a change may take; it was not made")
+    return store_error(failure)
+
+
 @contextmanager
-def store_errors() -> Iterator[None]:
+def store_errors(error_of: Callable[[PyMongoError], Exception] = store_error) -> Iterator[None]:
     """Raise the errors that callers get for failures of the database."""
     try:
         yield
     except PyMongoError as failure:
-        raise store_error(failure) from failure
+        raise error_of(failure) from failure
 
 
 def unknown() -> TrackerError:

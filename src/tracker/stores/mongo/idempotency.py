@@ -16,6 +16,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.stores.base import unavailable
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError, is_over
 from tracker.stores.mongo import outbox, writes
+from tracker.stores.mongo.failures import change_error
 from tracker.stores.mongo.outbox import undecided_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class MongoIdempotency:
 
     async def find(self, key: str, now: int, *, also: str = "") -> Answered | None:
         where = {"$in": [key, also]} if also else key
-        async with self._database.asking(NAME) as keys:
+        async with self._database.asking(NAME, change_error) as keys:
             stored = await keys.find_one({"_id": where}, sort=[("at", -1)] if also else None)
         if stored is None or is_over(stored["at"], now):
             return None
