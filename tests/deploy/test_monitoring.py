@@ -91,6 +91,30 @@ def test_dashboards_and_alerts_ask_for_metrics_of_a_server(tmp_path: Path) -> No
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(_PROMTOOL is None, reason="PROMTOOL IS MISSING: alerts of Grafana are not tested")
+def test_grafana_is_told_of_the_first_deployment_of_a_service_that_fails(tmp_path: Path) -> None:
+    assert _PROMTOOL is not None
+    (alert,) = (each for each in alerts() if each["uid"] == "tracker-deployments-fail")
+    query = alert["data"][0]["model"]["expr"]
+    labels = '{service="shop", status="failure", environment="production"}'
+    series = {
+        "tracker_event_status_total": "_x9 1x50",
+        "tracker_event_status_timestamp_milliseconds": "_x9 600000x50",
+    }
+    expected = {"5m": [], "11m": [{"labels": '{service="shop"}', "value": 600}], "40m": []}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name + labels, "values": values} for name, values in series.items()],
+        "promql_expr_test": [
+            {"expr": query, "eval_time": at, "exp_samples": samples} for at, samples in expected.items()
+        ],
+    }
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}))
+    tested = [_PROMTOOL, "test", "rules", str(tmp_path / "tests.yaml")]
+    done = subprocess.run(tested, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_what_grafana_loads_is_whole() -> None:
     folder = DEPLOY / "grafana" / "provisioning" / "datasources"
     sources = {each["uid"] for each in yaml.safe_load((folder / "tracker.yaml").read_text())["datasources"]}
