@@ -136,9 +136,15 @@ async def test_an_edit_changes_what_was_changed_and_nothing_else(http: httpx2.As
 async def test_an_edit_of_what_somebody_else_has_changed_is_shown_again(http: httpx2.AsyncClient) -> None:
     event = await record(http, "Deploy")
     shown = await page(http, f"/events/{event}/edit")
-    await send(http, await page(http, f"/events/{event}/edit"), "save", title="Theirs")
+    theirs = {"title": "Theirs", "owner": "ana", "impact": "1"}
+    await send(http, await page(http, f"/events/{event}/edit"), "save", **theirs)
     again = await send(http, shown, "save", 400, title="Mine")
-    assert "somebody else changed" in again.one("div", id="problem").text
+    problem = again.one("div", id="problem").text
+    assert "somebody else changed" in problem
+    assert "impact: stored now: yes" in problem
+    for name, now in (("title", "Theirs"), ("owner", "ana")):
+        assert f"stored now: {now}" in again.one("p", id=f"save-{name}-about").text
+    assert not again.all("p", id="save-version-about")
     assert again.one("input", id="save-title").attributes["value"] == "Mine"
     await send(http, again, "save", title="Mine")
     assert [each["title"] for each in await stored(http)] == ["Mine"]

@@ -43,6 +43,8 @@ async def test_a_webhook_is_created_with_a_secret_shown_once_and_its_messages_ar
     assert "No webhook yet" in empty.text
     refused = await send(http, empty, "create", 400, name="pager", url="gopher//x")
     assert "must begin with http" in refused.text
+    private = await send(http, empty, "create", 400, name="pager", url="http://10.0.0.1/")
+    assert "not a public address" in private.one("p", id="create-url-about").text
     made = await send(http, empty, "create", 200, name="<b>pager", url=receiver.url, query="status:failure")
     assert made.one("pre", id="secret").text.startswith("whsec_")
     listed = await page(http, "/webhooks")

@@ -62,12 +62,12 @@ class Targets:
             try:
                 shown = await self._apprise.shown(url)
             except self._apprise.errors as error:
-                raise TrackerError(Reason.WEBHOOK_ADDRESS_REFUSED, f"url: {error}") from None
+                raise _refused(str(error)) from None
             return Target(shown, Credentials(url))
         if not url.lower().startswith(("http://", "https://")):
             raise invalid(FieldViolation("url", "must begin with http:// or https://, but with apprise"))
         if refusal := await self._addresses.refusal(url):
-            raise TrackerError(Reason.WEBHOOK_ADDRESS_REFUSED, f"url: {refusal}")
+            raise _refused(refusal)
         if token:
             return Target(url, Credentials(token=token))
         if webhook.format in FOR_PEOPLE:
@@ -93,6 +93,11 @@ class Targets:
         if has_token and not token and not moved and webhook.format is before.record.format:
             token = old.token
         return await self.of(webhook, url, token)
+
+
+def _refused(why: str) -> TrackerError:
+    wrong = FieldViolation("url", why)
+    return TrackerError(Reason.WEBHOOK_ADDRESS_REFUSED, wrong.sentence, violations=[wrong])
 
 
 def _require_token(webhook: webhook_pb.Webhook, token: str) -> None:
