@@ -155,6 +155,9 @@ async def test_an_event_is_finished_approved_and_rejected(http: httpx2.AsyncClie
     ended = await send(http, await page(http, f"/events/{running}"), "finish", status="failure")
     assert ended.one("p", class_="event-head").one("span", class_="status").text == "failure"
     assert not [each for each in ended.all("button") if each.attributes.get("value") == "finish"]
+    incident = await record(http, "It is down", type="incident", status="open")
+    over = await send(http, await page(http, f"/events/{incident}"), "finish")
+    assert over.one("p", class_="event-head").one("span", class_="status").text == "close"
     for action, status, word in (("approve", "planned", "approved"), ("reject", "close", "rejected")):
         waits = await record(http, "Migrate", status="waiting_approval")
         decided = await send(http, await page(http, f"/events/{waits}"), action, comment="because")
