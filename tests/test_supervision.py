@@ -10,7 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from tracker import supervision
-from tracker.errors import Reason, TrackerError
+from tracker.errors import Reason, SetupError, TrackerError
 from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ async def tasks(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await tasks.close()
 
 
+@pytest.mark.parametrize(
+    "error", [TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full"), SetupError("the disk is full")]
+)
 async def test_a_task_that_fails_is_repeated_after_pauses_that_grow(
-    tasks: Supervisor, observed: Observed
+    tasks: Supervisor, observed: Observed, error: Exception
 ) -> None:
     clock = asyncio.get_running_loop().time
     attempts: list[float] = []
@@ -57,7 +60,7 @@ async def test_a_task_that_fails_is_repeated_after_pauses_that_grow(
     async def work() -> None:
         attempts.append(clock())
         if len(attempts) <= 5:
-            raise TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full")
+            raise error
         works.set()
         await asyncio.Event().wait()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from tracker.errors import TrackerError
+from tracker.errors import SetupError, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -129,8 +129,8 @@ class Supervisor:
             self._observer.task_failed(task.name)
         if task.failures > 1:
             self.log.debug("background task failed again", task=task.name, error=str(error))
-        elif isinstance(error, TrackerError):
-            self.log.warning("background task failed", task=task.name, error=error.message)
+        elif isinstance(error, (TrackerError, SetupError)):
+            self.log.warning("background task failed", task=task.name, error=str(error))
         else:
             self.log.error("background task failed", task=task.name, exc_info=error)
         self._healthy(task.name, healthy=False)

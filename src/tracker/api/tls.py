@@ -6,6 +6,8 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+from tracker.errors import SetupError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -55,7 +57,6 @@ class Tls:
         self._client_authorities = client_authorities
         self._log = log
         self._contexts: dict[_Listening, tuple[str, bool]] = {}
-        self._reported = ""
         self._read = self._stamp()
         self._make("http/1.1", for_clients=False)
 
@@ -67,7 +68,11 @@ class Tls:
         return listening
 
     async def follow(self) -> None:
-        """Read the files again if they have changed: one round of a background task."""
+        """Read the files again if they have changed: one round of a background task.
+
+        Raises:
+            SetupError: They can't be used; what was read before stays in use.
+        """
         await asyncio.sleep(_LOOK_SECONDS)
         try:
             stamp = self._stamp()
@@ -79,13 +84,10 @@ class Tls:
             }
         except OSError as error:
             problem = str(error) if error.errno else error.args[1]
-            if problem != self._reported:
-                self._reported = problem
-                self._log.error("TLS files can't be used; those read before are in use", error=problem)
-            return
+            raise SetupError(f"{problem}; the files read before are in use") from None
         for listening, context in made.items():
             listening.current = context
-        self._read, self._reported = stamp, ""
+        self._read = stamp
         self._log.info("TLS files read again")
 
     def _make(self, protocol: str, *, for_clients: bool) -> ssl.SSLContext:

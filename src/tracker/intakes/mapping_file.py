@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.domain.query.fields import LABEL_NAME
+from tracker.errors import SetupError
 from tracker.intakes.mapping import CHOICES, FIELDS, Join, Mappings, Rule, Rules, compiled
 from tracker.pb.options import number_named
 
@@ -157,14 +158,18 @@ class MappingFile:
             OSError: It can't be read.
         """
         self._path, self._log = path, log
-        self._stamp = self._reported = ""
+        self._stamp = ""
         self.current = Mappings(environments=environments or {})
         if path is not None:
             self._stamp = _stamp(path)
             self.current = self._read(path)
 
     async def follow(self) -> None:
-        """Read the file again if it has changed: one round of a background task."""
+        """Read the file again if it has changed: one round of a background task.
+
+        Raises:
+            SetupError: It can't be used; the rules read before stay in use.
+        """
         await asyncio.sleep(_LOOK_SECONDS)
         if self._path is None:
             return
@@ -174,11 +179,8 @@ class MappingFile:
                 return
             self.current = self._read(self._path)
         except (OSError, MappingError) as error:
-            if str(error) != self._reported:
-                self._reported = str(error)
-                self._log.error("mapping can't be used; that read before is in use", error=str(error))
-            return
-        self._stamp, self._reported = stamp, ""
+            raise SetupError(f"INTAKE_MAPPING: {error}; the rules read before are in use") from None
+        self._stamp = stamp
         self._log.info("mapping read again")
 
     def _read(self, path: Path) -> Mappings:
