@@ -83,6 +83,21 @@ async def test_people_make_tokens_of_their_own(site: httpx2.AsyncClient, admin: 
     assert "laptop" not in (await page(site, "/account", **admin)).text
 
 
+async def test_who_sees_some_services_alone_is_told_which(
+    site: httpx2.AsyncClient, admin: dict[str, str]
+) -> None:
+    shown = await page(site, "/account", **admin)
+    made = {"name": "night", "event:read": "1", "services": "cart-*, shop", "environments": "production"}
+    after = await send(site, shown, "create", 200, admin, **made, days="7")
+    narrowed = {"x-api-key": after.one("pre", id="secret").text}
+    for path in ("/", "/events", "/matrix"):
+        told = "You see only what belongs to service cart-* or shop and environment production."
+        assert told in (await page(site, path, **narrowed)).one("main").text
+        assert "You see only" not in (await page(site, path, **admin)).one("main").text
+    refused = await page(site, "/deploy-check?service=billing&environment=production", **narrowed)
+    assert "event:read required for service billing, environment production" in refused.one("main").text
+
+
 async def test_a_page_with_a_secret_is_kept_nowhere(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
     shown = await page(site, "/account", **admin)
     csrf = next(each.attributes["value"] for each in shown.all("input") if each.attributes["name"] == "csrf")

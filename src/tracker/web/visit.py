@@ -102,6 +102,19 @@ class Visit:
         return {name: value for name, value in self.form.sent.items() if name not in SECRETS}
 
     @property
+    def narrowed(self) -> str:
+        """What the reader's events are narrowed to, such as `service cart or shop-*`; "" for no limit."""
+        scopes = self.call.principal.scopes(Permission.EVENT_READ) or ()
+        said = [
+            " and ".join(f"{name} {' or '.join(values)}" for name, values in kinds if values)
+            for kinds in (
+                (("service", each.services), ("environment", each.environments), ("team", each.teams))
+                for each in scopes
+            )
+        ]
+        return ", or to ".join(said)
+
+    @property
     def zone(self) -> str:
         """The name of the zone that times are shown in."""
         return self.clock.zone.key
