@@ -51,6 +51,28 @@ async def test_a_lock_is_listed_with_its_holder_event_and_queue(app: App, http: 
     await asyncio.wait(waiters)
 
 
+async def test_a_lock_is_taken_by_hand_and_refused_to_others(http: httpx2.AsyncClient) -> None:
+    wanted = {
+        "service": "cart",
+        "environment": "production",
+        "reason": "by hand",
+        "who": "ana",
+        "lasts": "3600",
+    }
+    shown = await page(http, "/locks")
+    taken = await send(http, shown, "take", **wanted)
+    assert taken.one("div", role="status").text == "Taken: cart for deployment in production."
+    assert "by hand" in taken.one("main").text
+    assert "in 59m" in taken.text or "in 1h" in taken.text
+    refused = await send(http, await page(http, "/locks"), "take", 409, **{**wanted, "who": "bo"})
+    assert "ana" in refused.one("div", id="problem").text
+    assert refused.one("input", id="take-reason").attributes["value"] == "by hand"
+    wrong = await send(http, shown, "take", 400, **{**wanted, "lasts": "forever"})
+    assert "Lasts" in wrong.one("div", id="problem").text
+    after = await send(http, taken, "release")
+    assert "No lock is held" in after.text
+
+
 async def test_a_lock_is_released_by_its_holder(http: httpx2.AsyncClient) -> None:
     lock = await take(http)
     after = await send(http, await page(http, f"/locks/{lock}"), "release")

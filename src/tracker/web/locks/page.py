@@ -1,4 +1,4 @@
-"""The locks that are held, and who waits for them."""
+"""The locks that are held, who waits for them, and the form that takes one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from protobuf.wkt import UInt32Value
+from protobuf.wkt import Duration, UInt32Value
 
+from tracker.errors import FieldViolation, invalid
 from tracker.pb import lock_pb
+from tracker.permissions import Permission
+from tracker.web.forms import Done
 from tracker.web.lock_rows import lock_row
 from tracker.web.site import View
 from tracker.web.visit import address, part
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 _PER_PAGE: Final = 100
 _FILTERS: Final = ("service", "environment", "resource")
+_LASTS: Final = (("", "until it is released"), ("3600", "an hour"), ("14400", "4 hours"), ("86400", "a day"))
+"""For how many seconds the form takes a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Locks:
 
 
 class LocksPage:
-    """Lists the locks that are held."""
+    """Lists the locks that are held, and takes one by hand."""
 
     path = "/locks"
 
@@ -45,9 +50,30 @@ class LocksPage:
             wanted=wanted,
             filtered=bool(given),
             locks=await part(_locks(visit, wanted)),
+            lasts=_LASTS,
+            may_take=visit.call.principal.may(Permission.LOCK_WRITE),
             api=address("/api/v1alpha1/locks/list", given),
             tracker=" ".join(["tracker lock list", *(f"--{n} {shlex.quote(v)}" for n, v in given.items())]),
         )
+
+    async def submit(self, visit: Visit) -> Done:
+        """Take a lock, without waiting for it."""
+        visit.require(Permission.LOCK_WRITE)
+        form = visit.form
+        lasts = form.text("lasts")
+        if lasts not in dict(_LASTS):
+            raise invalid(FieldViolation("lasts", "expected one of the times of the form"))
+        request = lock_pb.CreateLockRequest(
+            service=form.text("service").strip(),
+            environment=form.text("environment").strip(),
+            resource=form.text("resource").strip(),
+            reason=form.text("reason").strip(),
+            who=form.text("who").strip(),
+            ttl=Duration(seconds=int(lasts)) if lasts else None,
+        )
+        answer = await visit.change(request, lock_pb.CreateLockResponse)
+        taken = lock_row(answer.lock or lock_pb.Lock(), visit.times)
+        return Done(address(f"/locks/{taken.id}", {}), f"Taken: {taken.name}.")
 
 
 async def _locks(visit: Visit, wanted: dict[str, str]) -> Locks:
