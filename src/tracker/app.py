@@ -159,7 +159,7 @@ class App:
         tasks.repeat("leases", keeper.keep, max_pause=1.0)
         opened.push_async_callback(tasks.stop, "leases")
 
-        recorder, audit = await open_audit(settings, store.audit, context, tasks, opened)
+        recorder, audit = await open_audit(settings, store.audit, context, clock, tasks, opened)
         webhooks = open_webhooks(settings, store.webhooks, context, metrics.webhooks, tasks, opened, tracing)
         for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)

@@ -23,7 +23,8 @@ from tracker.pb import audit_pb
 from tracker.services.audit.recorder import AuditRecorder
 from tracker.services.audit.service import AuditService
 from tracker.services.audit.signing import signing_key
-from tracker.services.context import Call, Context
+from tracker.services.clock_guard import ClockGuard
+from tracker.services.context import Call, Context, SystemClock
 from tracker.stores.audit import AuditFilter
 from tracker.stores.changes import ORIGIN, PRINCIPAL, Origin
 from tracker.stores.mongo import MongoStore
@@ -96,7 +97,8 @@ class Audited:
         self.call.principal = ANONYMOUS
 
     def server(self, kept_days: float = 0) -> AuditRecorder:
-        return AuditRecorder(self.store.audit, self.context, signing_key(None), kept_days)
+        guard = ClockGuard(SystemClock(self.store.now))
+        return AuditRecorder(self.store.audit, self.context, signing_key(None), kept_days, guard)
 
     async def record(self, recorder: AuditRecorder | None = None, after: int = 0) -> None:
         """Record the changes after a number, as the consumer does that the server runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.services.clock_guard import ClockGuard
 from tracker.services.holds import LegalHolds
 from tracker.services.retention.erasure import PersonEraser
 from tracker.services.retention.exports import EventExports
@@ -47,7 +48,7 @@ def open_retention(
     sweeper = RetentionSweeper(store.events, holds, exports, context, observer, rate)
     turn = ServerTurn("retention", store.consumers, context.new_id(), clock)
     keeper = RetentionKeeper(
-        store.policies, sweeper, turn, context, every=settings.retention_every, rate=rate
+        store.policies, sweeper, turn, ClockGuard(clock), context, every=settings.retention_every, rate=rate
     )
     opened.push_async_callback(turn.let_go)
     tasks.repeat("retention", keeper.keep)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tracker.audit.chain import Entry
     from tracker.services.audit.signing import SigningKey
+    from tracker.services.clock_guard import ClockGuard
     from tracker.services.context import Context
     from tracker.stores.audit import AuditStore
     from tracker.stores.changes import Change
@@ -61,11 +62,14 @@ class AuditRecorder:
     Entries older than `kept_days` are pruned, up to a checkpoint; 0 keeps all.
     """
 
-    def __init__(self, store: AuditStore, context: Context, key: SigningKey, kept_days: float) -> None:
+    def __init__(
+        self, store: AuditStore, context: Context, key: SigningKey, kept_days: float, guard: ClockGuard
+    ) -> None:
         self._store = store
         self._context = context
         self._key = key
         self._kept = round(kept_days * DAY)
+        self._guard = guard
         self._last: Entry | None = None
 
     @property
@@ -130,12 +134,17 @@ class AuditRecorder:
         return entries[-1] if entries else found
 
     async def keep(self) -> None:
-        """Sign entries that have no checkpoint yet, and prune old ones: one round of a background task."""
+        """Sign entries that have no checkpoint yet, and prune old ones: one round of a background task.
+
+        Raises:
+            SetupError: The clock was set far ahead, so that nothing is pruned.
+        """
         await asyncio.sleep(_KEEP_SECONDS)
         last = await self._store.last()
         if last is not None and not last.is_checkpoint:
             await self.checkpoint(older_than=_SIGNED_SECONDS * MICROS)
         if self._kept:
+            self._guard.require_steady()
             await self._prune(self._context.now() - self._kept)
 
     async def close(self) -> None:

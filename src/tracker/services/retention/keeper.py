@@ -11,6 +11,7 @@ from tracker.services.retention.run_note import RunNote
 
 if TYPE_CHECKING:
     from tracker.pb import retention_pb
+    from tracker.services.clock_guard import ClockGuard
     from tracker.services.context import Context
     from tracker.services.retention.sweeper import RetentionSweeper
     from tracker.services.retention.turn import ServerTurn
@@ -32,6 +33,7 @@ class RetentionKeeper:
         policies: RecordStore[retention_pb.RetentionPolicy],
         sweeper: RetentionSweeper,
         turn: ServerTurn,
+        guard: ClockGuard,
         context: Context,
         *,
         every: float,
@@ -40,6 +42,7 @@ class RetentionKeeper:
         self._policies = policies
         self._sweeper = sweeper
         self._turn = turn
+        self._guard = guard
         self._context = context
         self._every = every
         self._next = min(every, _FIRST_SECONDS)
@@ -49,6 +52,7 @@ class RetentionKeeper:
         """Run one round: of all policies, also if one fails.
 
         Raises:
+            SetupError: The clock was set far ahead.
             TrackerError: Why the first policy that failed did.
         """
         await asyncio.sleep(self._next)
@@ -71,6 +75,7 @@ class RetentionKeeper:
         try:
             async with RunNote(self._policies, policy.id, self._context) as note:
                 while True:
+                    self._guard.require_steady()
                     swept = await self._sweeper.sweep(policy, after, self._most, note)
                     after = swept.next
                     deleted, skipped = deleted + swept.deleted, skipped + swept.skipped
