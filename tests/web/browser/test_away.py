@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from playwright.async_api import expect
+from tests.web.html import record
 
 if TYPE_CHECKING:
+    import httpx2
     from playwright.async_api import Route
     from tests.web.browser.readers import Readers
 
@@ -41,6 +43,24 @@ async def test_the_list_of_locks_says_that_it_is_not_up_to_date(demo: App, reade
     await expect(state).to_have_text("the server does not answer")
     await page.unroute("**/locks?part=main")
     await expect(state).to_have_text("up to date")
+
+
+async def test_a_live_list_listens_anew_when_the_network_goes_and_comes(
+    demo: App, readers: Readers, api: httpx2.AsyncClient
+) -> None:
+    page = await readers.visit(demo, "/events?live=1")
+    state, first = page.locator("#live-state"), page.locator("tr[data-event] td.title a").first
+    await expect(state).to_have_text("live")
+    await record(api, "Deploy before sleep")
+    await expect(first).to_have_text("Deploy before sleep")
+    await page.route("**/events/watch*", refuse)
+    await page.evaluate("dispatchEvent(new Event('offline'))")
+    await expect(state).to_have_text("reconnecting")
+    await record(api, "Deploy during sleep")
+    await page.unroute("**/events/watch*")
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(state).to_have_text("live, gap filled")
+    await expect(first).to_have_text("Deploy during sleep")
 
 
 async def test_all_parts_that_failed_are_tried_again_together(demo: App, readers: Readers) -> None:

@@ -127,5 +127,17 @@ export function follow(state) {
   if (wanted) listen();
 }
 
+/** Listens anew when the network comes or goes: a connection that sleep has cut looks like one without news. */
+function renew() {
+  if (!watching) return;
+  source?.close();
+  clearTimeout(later);
+  lost = true;
+  say("reconnecting");
+  listen();
+}
+addEventListener("online", renew);
+addEventListener("offline", renew);
+
 addEventListener("scroll", () => { if (waiting) show(); }, { passive: true });
 document.addEventListener("pointerout", () => { if (waiting) setTimeout(show, 50); });

@@ -47,12 +47,16 @@ function pause() {
   due = Infinity;
 }
 
-document.addEventListener("visibilitychange", () => {
+function resume() {
   pause();
   if (document.hidden) return;
   follow();
   plan(0);
-});
+}
+
+document.addEventListener("visibilitychange", resume);
+addEventListener("online", resume); // a connection that sleep has cut looks like one without news
+addEventListener("offline", resume);
 addEventListener("pagehide", pause);
 
 if (!document.hidden) {
