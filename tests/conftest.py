@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.clients import Client
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Random input is about what comes out, not about how long the first of many takes on a busy machine.
 hypothesis.settings.register_profile("tracker", deadline=None)

@@ -179,7 +179,7 @@ async def test_a_call_with_a_deadline_is_answered_before_it_has_passed(app: App,
     )
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await create(
-            message_from_json_value(lock_pb.CreateLockRequest, {**VANISHED, "wait": "60s"}), timeout=0.5
+            message_from_json_value(lock_pb.CreateLockRequest, {**VANISHED, "wait": "60s"}), timeout=1.5
         )
     assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
     await channel.close()
