@@ -176,6 +176,17 @@ async def test_what_was_entered_outlives_the_session_where_only_who_is_logged_in
     assert PASSWORD not in str([each.attributes for each in refused.all("input")])
 
 
+async def test_a_refused_change_of_selected_events_is_asked_again(closed: httpx2.AsyncClient) -> None:
+    headers = await log_in(closed)
+    event = await _event(closed, headers)
+    listed = await page(closed, "/events?from=all", **headers)
+    asked = await send(closed, listed, "comment", 200, headers, **{f"e-{event}": "1"})
+    again = await send(closed, asked, "apply", 403, await log_in(closed), comment="all of this")
+    assert again.one("textarea", id="apply-comment").text == "all of this"
+    blank = await send(closed, asked, "apply", 400, headers, comment=" ")
+    assert "expected some text" in blank.one("p", id="apply-comment-about").text
+
+
 async def test_readers_see_no_forms_and_are_told_what_a_change_needs(settings: Settings) -> None:
     reading = replace(settings, auth_admin_password=PASSWORD)
     reading = replace(reading, auth_anonymous_permissions=frozenset({Permission.EVENT_READ}))

@@ -87,6 +87,8 @@ class Explorer:
                 b"", [("location", first), ("cache-control", "no-store")], HTTPStatus.SEE_OTHER
             )
         state, asked = state_of(visit), visit.choice("part", _TEMPLATES)
+        if visit.form.action == "apply" and visit.may(Permission.EVENT_WRITE):
+            return await confirm(visit, state)  # refused: what was entered is there
         period = period_of(state, visit.clock)
         whole, main = not asked, asked == "main"
         facets = asyncio.ensure_future(
