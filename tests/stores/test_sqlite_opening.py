@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,6 +17,7 @@ from tests.stores.samples import an_event
 
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.base import StoreOpenError
+from tracker.stores.changes import ConsumerState
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
@@ -54,6 +56,16 @@ async def test_a_missing_file_is_made_with_its_directory_for_this_user_only(tmp_
     assert path.parent.stat().st_mode & 0o777 == 0o700
     for name in ("tracker.db", "tracker.db-wal", "tracker.db.lock"):
         assert (path.parent / name).stat().st_mode & 0o777 == 0o600
+    await store.close()
+
+
+async def test_a_server_that_was_killed_keeps_nobody_waiting_for_its_leases(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "tracker.db")
+    killed = ConsumerState(await store.changes.end(), "killed", 7)
+    assert await store.consumers.put("webhooks", killed, None)
+    await store.close()
+    store = await opened(tmp_path / "tracker.db")
+    assert await store.consumers.get("webhooks") == replace(killed, server="")
     await store.close()
 
 

@@ -79,6 +79,7 @@ _LAST: Final = "SELECT number, at FROM changes ORDER BY number DESC LIMIT 1"
 _REWRITTEN_AT_ONCE: Final = 20
 
 _SELECT_CONSUMER: Final = "SELECT log, number, at, server, beats FROM consumers WHERE name = ?"
+_END_LEASES: Final = "UPDATE consumers SET server = '' WHERE server != ''"
 _PUT_CONSUMER: Final = (
     "INSERT OR REPLACE INTO consumers (name, log, number, at, server, beats) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -197,6 +198,12 @@ class SqliteConsumers:
 
     _writer: Writer
     _reader: Reader
+
+    async def open(self) -> None:
+        """End the leases of earlier servers: whoever has the file open is the only one."""
+        await self._writer.change(
+            lambda db: db.execute("UPDATE consumers SET server = '' WHERE server != ''")
+        )
 
     async def get(self, name: str) -> ConsumerState | None:
         return await self._reader.read(lambda db: _select_consumer(db, name))

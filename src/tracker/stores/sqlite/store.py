@@ -81,6 +81,7 @@ class SqliteStore(Store):
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
         self._reader.start()
         await self._log.open()
+        await self.consumers.open()
         self._words.start()
         self._space.start()
 
