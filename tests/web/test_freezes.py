@@ -44,7 +44,11 @@ async def test_a_window_is_created_changed_and_deleted_by_forms(http: httpx2.Asy
     (row,) = listed.one("table").one("tbody").all("tr")
     assert all(text in row.text for text in ("Christmas", "hard", "FREQ=YEARLY", "production, UAT"))
     href = row.one("a").attributes["href"]
+    before = await page(http, href)
     changed = await send(http, await page(http, href), "change", type="soft", duration="P3D", ends_at="")
+    stale = await send(http, before, "change", 400, title="Mine", duration="P3D", ends_at="")
+    assert "stored now: soft" in stale.one("p", id="change-type-about").text
+    assert stale.one("input", id="change-title").attributes["value"] == "Mine"
     assert "P3D" in changed.text
     assert "soft" in changed.text
     gone = await send(http, await page(http, href), "delete")

@@ -25,6 +25,8 @@ NOTICE: Final = "tracker_notice"
 """The cookie that has the message of a change for the page that is shown next."""
 SECRETS: Final = frozenset({"current", "new", "again", "token"})
 """Fields of the macro `secret`: no page repeats what was entered into them."""
+_CHECKED: Final = frozenset({"impact", "active", "created", "updated", "deleted"})
+"""Fields that are check boxes."""
 _TYPE: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 200
 _LONGEST_NOTICE: Final = 300
@@ -127,6 +129,28 @@ def require_same_session(form: Form, call: Call) -> None:
     if not hmac.compare_digest(form.sent.get("csrf", "").encode(), csrf_of(call).encode()):
         message = "you logged in or out since this page was shown: check what you entered, and send it again"
         raise TrackerError(Reason.CROSS_ORIGIN, message)
+
+
+def digest_of(entries: Mapping[str, str]) -> str:
+    """Return what differs between the entries that a form begins with and those after a change."""
+    return hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()[:32]
+
+
+def require_unchanged(form: Form, what: str, state: str, entries: Mapping[str, str]) -> None:
+    """Check that a record still has the state that a form was shown with; `entries` are those of it now.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT, with what is stored now beside each field that differs.
+    """
+    if form.text("state") == state:
+        return
+    message = f"somebody else changed this {what} since you opened it: compare, and save again"
+    wrong = [FieldViolation("", message)]
+    for name, now in entries.items():
+        if form.text(name).strip() != now.strip():
+            shown = ("yes" if now else "no") if name in _CHECKED else now or "nothing"
+            wrong.append(FieldViolation(name, f"stored now: {shown}"))
+    raise invalid(*wrong)
 
 
 def csrf_of(call: Call) -> str:

@@ -8,7 +8,7 @@ from tracker.domain.times import timestamp
 from tracker.pb import freeze_pb
 from tracker.permissions import Permission
 from tracker.time_text import DAY
-from tracker.web.forms import Done
+from tracker.web.forms import Done, digest_of, require_unchanged
 from tracker.web.freezes.entries import RULES, TYPES, entries_of, request_in
 from tracker.web.freezes.page import FreezesPage
 from tracker.web.freezes.rows import occurrence_row, window_row
@@ -31,13 +31,15 @@ class FreezeWindowPage:
     async def show(self, visit: Visit) -> View:
         """Show the window."""
         window = await _window(visit)
+        begins = entries_of(window, visit.times)
         return View(
             "freezes/window.html",
             window=window_row(window, visit.times),
             stored=window,
             created=visit.times.long_tag(window.created_at),
             upcoming=await part(_upcoming(visit, window)),
-            begins=entries_of(window, visit.times),
+            begins=begins,
+            state=digest_of(begins),
             types=TYPES,
             rules=RULES,
             may_write=visit.call.principal.may(Permission.FREEZE_WRITE),
@@ -52,6 +54,8 @@ class FreezeWindowPage:
                 freeze_pb.DeleteFreezeWindowRequest(id=window.id), freeze_pb.DeleteFreezeWindowResponse
             )
             return Done(FreezesPage.path, f"Deleted: {window.title}.")
+        begins = entries_of(window, visit.times)
+        require_unchanged(visit.form, "freeze window", digest_of(begins), begins)
         kept = freeze_pb.UpdateFreezeWindowRequest(
             id=window.id, scope_type=window.scope_type, scope_ids=window.scope_ids, uid=window.uid
         )

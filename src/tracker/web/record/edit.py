@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.events import attributes_of, event_id
 from tracker.domain.scopes import subject_of
-from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.web.forms import Done
+from tracker.web.forms import Done, require_unchanged
 from tracker.web.record.entries import entries_of, event_in, options, state_of
 from tracker.web.site import View
 
 if TYPE_CHECKING:
-    from tracker.errors import TrackerError
     from tracker.web.visit import Visit
 
 
@@ -40,8 +38,7 @@ class Edit:
         """Store what was entered."""
         visit.require("event:write")
         stored = await _stored(visit)
-        if visit.form.text("state") != state_of(stored):
-            raise _changed(visit, stored)
+        require_unchanged(visit.form, "event", state_of(stored), entries_of(stored, visit.times))
         wanted = event_in(visit, stored)
         for name in attributes_of(stored).labels:
             attributes_of(wanted).labels.setdefault(name, "")  # which takes it away
@@ -54,17 +51,6 @@ class Edit:
         )
         await visit.change(request, event_pb.UpdateEventResponse)
         return Done(f"/events/{event_id(stored)}", "The event is changed.")
-
-
-def _changed(visit: Visit, stored: event_pb.Event) -> TrackerError:
-    """Return the error that has what is stored now, beside each field that would replace it."""
-    message = "somebody else changed this event since you opened it: compare, and save again"
-    wrong = [FieldViolation("", message)]
-    for name, now in entries_of(stored, visit.times).items():
-        if visit.form.text(name).strip() != now.strip():
-            shown = ("yes" if now else "no") if name == "impact" else now or "nothing"
-            wrong.append(FieldViolation(name, f"stored now: {shown}"))
-    return invalid(*wrong)
 
 
 async def _stored(visit: Visit) -> event_pb.Event:

@@ -8,7 +8,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.number_text import number_of
 from tracker.pb import webhook_pb
 from tracker.permissions import Permission
-from tracker.web.forms import NO_FORM, Done
+from tracker.web.forms import NO_FORM, Done, digest_of, require_unchanged
 from tracker.web.site import View
 from tracker.web.visit import part
 from tracker.web.webhooks.entries import CHANGES, FORMATS, entries_of, webhook_in
@@ -58,7 +58,10 @@ async def _done(visit: Visit, id_: str, action: str) -> str:
             await _update(visit, stored)
             return f"The webhook is {action}."
         case "change":
-            await _update(visit, webhook_in(visit.form, await _stored(visit, id_)), visit.form.text("token"))
+            stored = await _stored(visit, id_)
+            begins = entries_of(stored)
+            require_unchanged(visit.form, "webhook", digest_of(begins), begins)
+            await _update(visit, webhook_in(visit.form, stored), visit.form.text("token"))
             return "The webhook is changed."
         case "test":
             await visit.change(webhook_pb.TestWebhookRequest(id=id_), webhook_pb.TestWebhookResponse)
@@ -123,6 +126,7 @@ async def _view(visit: Visit, secret: str | None = None) -> View:
         created=visit.times.long_tag(webhook.created_at),
         secret=secret,
         begins=entries_of(webhook),
+        was=digest_of(entries_of(webhook)),
         changes=CHANGES,
         formats=FORMATS,
         deliveries=rows,
