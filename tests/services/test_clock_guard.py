@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from protobuf.wkt import Duration
-from tests.services.test_retention_sweeper import Deleted
 from tests.stores.samples import an_event
 
 from tracker.domain.query.tree import EventFilter
@@ -24,6 +23,7 @@ from tracker.services.retention.sweeper import RetentionSweeper
 from tracker.services.retention.turn import ServerTurn
 from tracker.stores.audit import AuditFilter
 from tracker.stores.pages import Page
+from tracker.telemetry.metrics import Metrics
 from tracker.time_text import DAY
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ async def test_policies_and_the_audit_log_delete_nothing_until_the_server_is_res
         retention_pb.RetentionPolicy(id="p", name="old", keep_for=Duration(seconds=30 * 86_400), active=True)
     )
     holds = LegalHolds(store.holds, context)
-    sweeper = RetentionSweeper(store.events, holds, None, context, Deleted(), 1_000_000)
+    sweeper = RetentionSweeper(
+        store.events, holds, None, context, Metrics(max_services=1).retention, 1_000_000
+    )
     turn = ServerTurn("retention", store.consumers, "server", clock)
 
     def started() -> tuple[RetentionKeeper, AuditRecorder]:
