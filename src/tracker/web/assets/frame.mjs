@@ -85,6 +85,10 @@ document.addEventListener("keydown", (event) => {
 /** Forms that wait for the server, or are about to be sent. @type {Map<HTMLFormElement, boolean>} */
 const sent = new Map();
 
+const PATIENCE = 10_000;
+/** Statuses of a proxy without a server behind it, and of a server that takes no calls now. */
+const AWAY = [429, 502, 503, 504];
+
 // A form is sent once the server answers: what was entered would be gone with the page.
 document.addEventListener("submit", async (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
@@ -92,7 +96,9 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (sent.has(form)) return;
   sent.set(form, false);
-  const away = await fetch("/livez").then((answer) => !answer.ok, () => true);
+  const away = await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then(
+    (answer) => AWAY.includes(answer.status), () => true,
+  );
   form.querySelector("[data-unsent]")?.remove();
   if (!away) {
     sent.set(form, true);
