@@ -193,7 +193,7 @@ async def test_events_stay_selected_on_other_pages_and_after_an_action(demo: App
     await page.get_by_label("Comment", exact=True).fill("seen")
     await page.get_by_label("Your name").fill("Ada")
     await page.get_by_role("button", name="Comment on them").click()
-    assert await page.locator("h1").inner_text() == "2 events commented on"
+    await expect(page.locator("h1")).to_have_text("2 events commented on")
     await page.goto("/events?from=all")
     await expect(page.locator(f"#e-{chosen} td.select input")).to_be_checked()
     await bar.get_by_role("button", name="Select none").click()
