@@ -105,8 +105,9 @@ async def test_the_client_sends_events_and_metrics_are_counted(
 
 ONE_LINERS = {
     "bash": 'echo -n "_e{${#title},${#text}}:$title|$text|#env:prod,service:cart" > /dev/udp/127.0.0.1/$1',
-    "nc": 'echo -n "_e{${#title},${#text}}:$title|$text|#env:prod,service:cart" | nc -u -w0 127.0.0.1 $1',
+    "nc": 'echo -n "_e{${#title},${#text}}:$title|$text|#env:prod,service:cart" | nc -u -w1 127.0.0.1 $1',
 }
+"""What pipelines without a client run; `nc -w0` ends unsent where echo has not written yet."""
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
