@@ -296,34 +296,16 @@ CASES = [
     Case(
         "flux",
         [
-            (
+            (each, "recorded")
+            for each in (
                 helm(0, "Upgrade", "succeeded for release apps/cart.v11 with chart cart@6.5.2", "6.5.2", "a"),
-                "recorded",
-            ),
-            (
                 helm(1, "Upgrade", "succeeded for release apps/cart.v12 with chart cart@6.5.2", "6.5.2", "b"),
-                "recorded",
-            ),
-            (
                 helm(2, "Upgrade", "failed for release apps/cart with chart cart@6.5.3: no", "6.5.3", "b"),
-                "recorded",
-            ),
-            (
                 helm(3, "Upgrade", "failed for release apps/cart with chart cart@6.5.3: no", "6.5.3", "b"),
-                "recorded",
-            ),
-            (
                 helm(4, "Rollback", "to previous release apps/cart.v12 with chart cart@6.5.2", "6.5.2", "b"),
-                "recorded",
-            ),
-            (
                 helm(5, "Upgrade", "succeeded for release apps/cart.v15 with chart cart@6.5.4", "6.5.4", "b"),
-                "recorded",
-            ),
-            (
                 helm(6, "Test", "failed for release apps/cart.v15 with chart cart@6.5.4: no", "6.5.4", "b"),
-                "recorded",
-            ),
+            )
         ],
         [
             ("Deploy cart 6.5.4", "", {"status": "failure", "version": "6.5.4"}),

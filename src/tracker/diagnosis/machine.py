@@ -96,7 +96,7 @@ def check_store(settings: Settings, found: Inspection, *, running: bool) -> Iter
             advice = _RESTORE if settings.mongo_uri is None else "see `When the server does not start`"
             yield failed("store", f"{found.database}: {problem}", advice)
     else:
-        events = f"{number_of(found.records.get('events', 0), 'event')}"
+        events = number_of(found.records.get("events", 0), "event")
         whole = "" if found.checked_whole else f"; no damage in the first {CHECK_SECONDS:g} s of a search"
         yield ok("store", f"{found.database}, {events}{whole}")
     if found.version < found.newest_version and found.version:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.events import RUNNING, attributes_of, event_end, event_id, event_time, metadata_of
+from tracker.domain.events import (
+    ENDED_BADLY,
+    ENDED_WELL,
+    RUNNING,
+    attributes_of,
+    event_end,
+    event_id,
+    event_time,
+    metadata_of,
+)
 from tracker.domain.freezes import frozen_until
 from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.errors import nearest
@@ -25,10 +34,7 @@ if TYPE_CHECKING:
 _Status = event_pb.Status
 _Rule = deployment_pb.Rule
 _Verdict = deployment_pb.Verdict
-ENDED_WELL: Final = frozenset({_Status.success, _Status.done})
-"""Statuses of deployments after which a version counts as deployed."""
-_FAILED: Final = frozenset({_Status.failure, _Status.error})
-TRIED: Final = ENDED_WELL | _FAILED
+TRIED: Final = ENDED_WELL | ENDED_BADLY
 """Statuses of deployments that have run to their end: one that was closed may not have begun."""
 PLANNED: Final = frozenset({_Status.planned, _Status.waiting_approval})
 """Statuses of work that has not begun."""
@@ -228,7 +234,7 @@ def _running(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]
 
 def _failed(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]:
     event = next(iter(facts.last), None)
-    if event is None or attributes_of(event).status not in _FAILED:
+    if event is None or attributes_of(event).status not in ENDED_BADLY:
         return
     version = attributes_of(event).version
     same = bool(version) and version == facts.version

@@ -18,7 +18,13 @@ _Status = event_pb.Status
 RUNNING = frozenset({_Status.start, _Status.in_progress})
 """Statuses of work that is under way."""
 
-FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
+ENDED_WELL = frozenset({_Status.success, _Status.done})
+"""Statuses of work that has succeeded: after a deployment, its version counts as deployed."""
+
+ENDED_BADLY = frozenset({_Status.failure, _Status.error})
+"""Statuses of work that has failed."""
+
+FINISHED = ENDED_WELL | ENDED_BADLY | {_Status.close}
 """Statuses that end an event."""
 
 _UUID = re.compile(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
 
-from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.events import ENDED_WELL, FINISHED, attributes_of, metadata_of
 from tracker.domain.overlaps import ended_at
 from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
@@ -36,7 +36,6 @@ _Status = event_pb.Status
 _LASTING: Final = frozenset(
     {_Status.planned, _Status.waiting_approval, _Status.open, _Status.start, _Status.in_progress}
 )
-_ENDED_WELL: Final = (_Status.success, _Status.done)
 _ROUNDED: Final = 1 << 10
 """The farthest that rounding to 53 bits moves a number."""
 
@@ -159,7 +158,7 @@ class Recorder:
                 if lasts and _has_ended(each, given.reopened_at):
                     return None
                 known = joins.has_reported(each, attributes, self.sender)
-                if given.keeps and known and attributes_of(each).status in (*_ENDED_WELL, attributes.status):
+                if given.keeps and known and attributes_of(each).status in ENDED_WELL | {attributes.status}:
                     return each
         if given.series:
             found = await self.find(series.under_way(attributes, given.series), call, series.MOST)

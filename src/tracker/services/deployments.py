@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.dependencies import dependencies_of
 from tracker.domain.deployments import (
-    ENDED_WELL,
     GRAVE,
     OPEN,
     PLANNED,
@@ -20,7 +19,7 @@ from tracker.domain.deployments import (
     verdict_of,
 )
 from tracker.domain.environments import environment_key, environment_name
-from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_id, event_key
+from tracker.domain.events import ENDED_WELL, FINISHED, RUNNING, attributes_of, event_id, event_key
 from tracker.domain.freeze_scopes import visible_part
 from tracker.domain.freezes import in_effect
 from tracker.domain.locks import DEFAULT_RESOURCE, LockKey

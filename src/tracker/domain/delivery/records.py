@@ -6,7 +6,15 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.events import FINISHED, attributes_of, event_id, event_time, metadata_of
+from tracker.domain.events import (
+    ENDED_BADLY,
+    ENDED_WELL,
+    FINISHED,
+    attributes_of,
+    event_id,
+    event_time,
+    metadata_of,
+)
 from tracker.domain.overlaps import ended_at
 from tracker.pb import event_pb
 
@@ -16,10 +24,6 @@ if TYPE_CHECKING:
     from tracker.domain.event_briefs import EventBrief
 
 _Status: Final = event_pb.Status
-ENDED_WELL: Final = (_Status.success, _Status.done)
-"""Statuses of a deployment that reached users."""
-ENDED_BADLY: Final = (_Status.failure, _Status.error)
-"""Statuses of one that did not."""
 COMMIT: Final = "sha"
 """The label of the commit that is deployed."""
 MERGE: Final = "pull_request:"

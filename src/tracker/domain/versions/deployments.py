@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import RUNNING
+from tracker.domain.events import ENDED_BADLY, ENDED_WELL, RUNNING
 from tracker.domain.times import micros, timestamp
 from tracker.domain.versions.schemes import places_of
 from tracker.pb import event_pb, version_pb
@@ -19,16 +19,7 @@ if TYPE_CHECKING:
     from tracker.domain.event_briefs import EventBrief
 
 _Status: Final = event_pb.Status
-DEPLOYED: Final = (_Status.success, _Status.done)
-"""Statuses of a deployment that ended well."""
-BEGUN: Final = (
-    *DEPLOYED,
-    _Status.start,
-    _Status.in_progress,
-    _Status.failure,
-    _Status.error,
-    _Status.warning,
-)
+BEGUN: Final = (*sorted(ENDED_WELL | RUNNING | ENDED_BADLY), _Status.warning)
 """Statuses of deployments that say what was deployed, or tried."""
 
 
@@ -211,7 +202,7 @@ def _runs(spans: Iterable[_Span], as_of: int) -> Mapping[Place, Sequence[_Run]]:
     runs: defaultdict[Place, list[_Run]] = defaultdict(list)
     for deployment, place, end in spans:
         version = deployment.version
-        if deployment.status not in DEPLOYED or not version or end > as_of:
+        if deployment.status not in ENDED_WELL or not version or end > as_of:
             continue
         of_place = runs[place]
         if of_place and of_place[-1].version == version:
@@ -263,7 +254,7 @@ def _behind(
 def _later(last: _Span, run: _Run, as_of: int) -> version_pb.LaterDeployment | None:
     """Return the last deployment in a place if it began after the one that runs, and did not end well."""
     deployment = last.deployment
-    if deployment.id == run.last.id or (deployment.status in DEPLOYED and last.end <= as_of):
+    if deployment.id == run.last.id or (deployment.status in ENDED_WELL and last.end <= as_of):
         return None
     return version_pb.LaterDeployment(
         event_id=deployment.id, version=deployment.version, status=deployment.status

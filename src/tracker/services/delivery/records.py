@@ -15,8 +15,6 @@ from tracker.domain.delivery.calendar import Period
 from tracker.domain.delivery.commits import MOST_PUSHES
 from tracker.domain.delivery.facts import GivenCommits, Records, push_of
 from tracker.domain.delivery.records import (
-    ENDED_BADLY,
-    ENDED_WELL,
     MERGE,
     Place,
     deployment_of,
@@ -24,7 +22,7 @@ from tracker.domain.delivery.records import (
     merge_of,
     told_by,
 )
-from tracker.domain.events import attributes_of, event_time
+from tracker.domain.events import ENDED_BADLY, ENDED_WELL, attributes_of, event_time
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, SERVICE, STATUS, TYPE, label
 from tracker.domain.query.matching import fits
 from tracker.domain.query.tree import EVERYTHING, EventFilter, Term, all_of, any_of, both, one_of

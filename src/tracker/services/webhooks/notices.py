@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 from protobuf import message_from_json_value
 
 from tracker.domain import changelog
-from tracker.domain.events import attributes_of, event_id
+from tracker.domain.events import ENDED_BADLY, FINISHED, attributes_of, event_id
 from tracker.domain.query.fields import BY_NAME
 from tracker.domain.times import micros
 from tracker.number_text import number_of
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
-from tracker.time_text import datetime_of, moment_text
+from tracker.time_text import MINUTE, datetime_of, moment_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 FACTS: Final = ("status", "service", "environment", "version", "type", "priority", "impact", "owner")
 """The fields of an event that people are shown, in their order."""
 
-_BAD: Final = frozenset({event_pb.Status.failure, event_pb.Status.error})
-_GOOD: Final = frozenset({event_pb.Status.success, event_pb.Status.done, event_pb.Status.close})
 _UNHEARD: Final = frozenset({"slack_id"})
 _LONGEST_VALUE: Final = 200
 _LONGEST_MESSAGE: Final = 2_000
-_JUST_BEFORE: Final = 60_000_000
+_JUST_BEFORE: Final = MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Notice:
     def mood(self) -> str:
         """Whether the event has failed or succeeded: `failure`, `success`, or else `info`."""
         status = attributes_of(self.event).status
-        return "failure" if status in _BAD else "success" if status in _GOOD else "info"
+        return "failure" if status in ENDED_BADLY else "success" if status in FINISHED else "info"
 
     @property
     def heading(self) -> str:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import metadata_of
+from tracker.domain.events import ENDED_BADLY, ENDED_WELL, metadata_of
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 from tracker.time_text import DAY, MICROS
-from tracker.web.catalog.health import BROKEN, SUCCEEDED
 from tracker.web.catalog.names import events_address
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.state import Period
@@ -32,9 +31,9 @@ _LAST: Final = 10
 _MOST: Final = 1_000
 _DEPLOYMENTS: Final = "type:deployment"
 _BEGUN: Final = f"{_DEPLOYMENTS} -{of_statuses({event_pb.Status.planned, event_pb.Status.waiting_approval})}"
-_FAILURES: Final = f"{_DEPLOYMENTS} {of_statuses(BROKEN)}"
-SUCCESSES: Final = f"{_DEPLOYMENTS} {of_statuses(SUCCEEDED)}"
-_MEASURED: Final = f"{_DEPLOYMENTS} has:duration {of_statuses(SUCCEEDED | BROKEN)}"
+_FAILURES: Final = f"{_DEPLOYMENTS} {of_statuses(ENDED_BADLY)}"
+SUCCESSES: Final = f"{_DEPLOYMENTS} {of_statuses(ENDED_WELL)}"
+_MEASURED: Final = f"{_DEPLOYMENTS} has:duration {of_statuses(ENDED_WELL | ENDED_BADLY)}"
 _INCIDENTS: Final = "type:incident"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import RUNNING, attributes_of
+from tracker.domain.events import ENDED_BADLY, ENDED_WELL, RUNNING, attributes_of
 from tracker.pb import event_pb
 from tracker.time_text import DAY, moment_text
 from tracker.web.query_terms import ENDED, of_statuses
@@ -33,11 +33,9 @@ Health: TypeAlias = "Mapping[str, Sequence[Label]]"
 """What is to be said about services, the worst first; nothing about those that are fine."""
 
 
-SUCCEEDED: Final = frozenset({_Status.success, _Status.done})
-BROKEN: Final = frozenset({_Status.failure, _Status.error})
 _UNDER_WAY: Final = f"type:deployment {of_statuses(RUNNING)}"
 _OPEN: Final = f"type:incident -{ENDED}"
-_ENDED: Final = f"type:deployment {of_statuses(SUCCEEDED | BROKEN)}"
+_ENDED: Final = f"type:deployment {of_statuses(ENDED_WELL | ENDED_BADLY)}"
 
 
 async def health(visit: Visit) -> Health:
@@ -69,5 +67,5 @@ async def _failed(visit: Visit) -> Collection[str]:
     last: dict[tuple[str, event_pb.Environment], bool] = {}
     for event in answer.events:
         attributes = attributes_of(event)
-        last.setdefault((attributes.service, attributes.environment), attributes.status in BROKEN)
+        last.setdefault((attributes.service, attributes.environment), attributes.status in ENDED_BADLY)
     return {service for (service, _), failed in last.items() if failed}
