@@ -149,6 +149,7 @@ async def test_a_value_may_be_in_any_case_and_one_that_a_file_can_not_use_refuse
     for path, said in (
         ("/events.csv?sort=tme", "Sort: expected time, got 'tme'"),
         ("/events.ndjson?cols=srvice", "Cols: expected fields of events, got"),
+        ("/events.csv?servce=x", "did you mean q=service:…?</p>"),
         ("/matrix.csv?changes=yes", "Changes: expected one of 0, 1"),
         ("/calendar.ics?zone=Pariss", "zone: expected a time zone such as Europe/Paris"),
     ):
